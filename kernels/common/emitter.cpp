@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/common/emitter.h"
+
+#include "sim/base/error.h"
+
+#include <fmt/format.h>
+
+namespace npusim::kernels {
+
+namespace {
+
+/// GM regions start on whole lines, so that neighbours never share one.
+constexpr std::int64_t kGmAlign = 512;
+
+} // namespace
+
+Ticket Emitter::signal(Pipe from, Pipe to) {
+    Channel& pair = channel(from, to);
+    if (pair.set - pair.waited == ids_) {
+        consume_one(from, to, pair);
+    }
+    (*this)(isa::SetFlag{from, to, static_cast<std::int32_t>(pair.set % ids_)});
+    return {pair.set++};
+}
+
+void Emitter::await(Pipe from, Pipe to, Ticket ticket) {
+    Channel& pair = channel(from, to);
+    while (pair.waited <= ticket.number) {
+        consume_one(from, to, pair);
+    }
+}
+
+void Emitter::consume_one(Pipe from, Pipe to, Channel& pair) {
+    (*this)(isa::WaitFlag{from, to, static_cast<std::int32_t>(pair.waited % ids_)});
+    ++pair.waited;
+}
+
+Allocator::Allocator(const config::HardwareConfig& hardware, Memory memory)
+    : memory_(memory),
+      align_(memory == Memory::Gm ? kGmAlign : hardware.buffer(memory).align_bytes),
+      size_(memory == Memory::Gm ? hardware.gm.size_bytes : hardware.buffer(memory).size_bytes) {}
+
+isa::Tile Allocator::tile(DType dtype, std::int64_t rows, std::int64_t cols) {
+    const isa::Tile tile = isa::dense(memory_, dtype, used_, rows, cols);
+    used_ = ceil_div(tile.end(), align_) * align_;
+    if (used_ > size_) {
+        throw ConfigError(fmt::format("{} holds {} bytes, and the kernel's tiles need at least {} "
+                                      "(allowed: a smaller chunk, a narrower dtype, a larger {})",
+                                      to_string(memory_),
+                                      size_,
+                                      used_,
+                                      to_string(memory_)));
+    }
+    return tile;
+}
+
+} // namespace npusim::kernels

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sim/config/hardware.h"
+#include "sim/isa/program.h"
+
+#include <array>
+#include <cstdint>
+#include <utility>
+
+namespace npusim::kernels {
+
+/// Names one signal on the way from a pipe to another; the default is "nothing to wait for".
+struct Ticket {
+    std::int64_t number = -1;
+};
+
+/// Writes instructions into a block and keeps the books of the event flags.
+///
+/// A dependency reads `t = emit.signal(from, to)` after the producer and `emit.await(from, to, t)`
+/// before the consumer. Signals of a pair of pipes are numbered; awaiting number n consumes all up
+/// to n. Ids rotate, and a signal that would reuse an id still up first has the oldest consumed, so
+/// a flag is never raised twice. A wait always follows its set in program order: no deadlock.
+class Emitter {
+  public:
+    explicit Emitter(const config::HardwareConfig& hardware) : ids_(hardware.sync.flag_ids) {}
+
+    template <class Op> void operator()(Op op) { block_.emplace_back(std::move(op)); }
+    Ticket signal(Pipe from, Pipe to);
+    void await(Pipe from, Pipe to, Ticket ticket);
+
+    /// What has been written since the last yield.
+    isa::Block& block() { return block_; }
+
+  private:
+    struct Channel {
+        std::int64_t set = 0;
+        std::int64_t waited = 0;
+    };
+    Channel& channel(Pipe from, Pipe to) {
+        return channels_[static_cast<std::size_t>(from)][static_cast<std::size_t>(to)];
+    }
+    void consume_one(Pipe from, Pipe to, Channel& channel);
+
+    std::int64_t ids_;
+    isa::Block block_;
+    std::array<std::array<Channel, kPipeCount>, kPipeCount> channels_;
+};
+
+/// Hands out aligned addresses of one memory, in order. Throws ConfigError when it is full.
+class Allocator {
+  public:
+    Allocator(const config::HardwareConfig& hardware, Memory memory);
+    /// A dense tile [rows, cols].
+    isa::Tile tile(DType dtype, std::int64_t rows, std::int64_t cols);
+    [[nodiscard]] std::int64_t used() const { return used_; }
+
+  private:
+    Memory memory_;
+    std::int64_t align_;
+    std::int64_t size_;
+    std::int64_t used_ = 0;
+};
+
+/// Share `index` of `count` items dealt to `workers` in contiguous, nearly equal ranges.
+struct Range {
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
+    [[nodiscard]] std::int64_t size() const { return end - begin; }
+};
+constexpr Range share(std::int64_t count, std::int64_t workers, std::int64_t index) {
+    return {count * index / workers, count * (index + 1) / workers};
+}
+
+} // namespace npusim::kernels

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/common/kernel.h"
+
+#include "kernels/inverse/forward_substitution/forward_substitution.h"
+#include "kernels/inverse/neumann/neumann.h"
+#include "sim/base/error.h"
+#include "sim/base/suggest.h"
+
+#include <charconv>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace npusim::kernels {
+
+const std::vector<const Kernel*>& registry() {
+    static const inverse::ForwardSubstitution kForwardSubstitution;
+    static const inverse::Neumann kNeumann;
+    static const std::vector<const Kernel*> kKernels{&kForwardSubstitution, &kNeumann};
+    return kKernels;
+}
+
+const Kernel& find_kernel(std::string_view name) {
+    std::vector<std::string> names;
+    for (const Kernel* kernel : registry()) {
+        if (kernel->name() == name) {
+            return *kernel;
+        }
+        names.emplace_back(kernel->name());
+    }
+    throw ConfigError(fmt::format("unknown kernel '{}'{} (allowed: {})",
+                                  name,
+                                  did_you_mean(name, names),
+                                  fmt::join(names, ", ")));
+}
+
+std::int64_t
+parse_parameter(const Kernel& kernel, const Parameter& parameter, const std::string& text) {
+    std::vector<std::string> allowed;
+    for (const auto& [word, value] : parameter.words) {
+        if (word == text) {
+            return value;
+        }
+        allowed.push_back(word);
+    }
+    allowed.push_back(fmt::format("{}..{}", parameter.min, parameter.max));
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || value < parameter.min ||
+        value > parameter.max) {
+        throw ConfigError(fmt::format("{}: parameter {}: got '{}' (allowed: {})",
+                                      kernel.name(),
+                                      parameter.name,
+                                      text,
+                                      fmt::join(allowed, ", ")));
+    }
+    return value;
+}
+
+std::string parameter_text(const Parameter& parameter, std::int64_t value) {
+    for (const auto& [word, named] : parameter.words) {
+        if (named == value) {
+            return word;
+        }
+    }
+    return fmt::format("{}", value);
+}
+
+ParameterValues resolve_parameters(const Kernel& kernel,
+                                   const std::map<std::string, std::string>& given) {
+    ParameterValues values;
+    std::vector<std::string> names;
+    for (const Parameter& parameter : kernel.parameters()) {
+        names.push_back(parameter.name);
+        const auto found = given.find(parameter.name);
+        values[parameter.name] = found == given.end()
+                                     ? parameter.initial
+                                     : parse_parameter(kernel, parameter, found->second);
+    }
+    for (const auto& [name, value] : given) {
+        if (!values.contains(name)) {
+            throw ConfigError(
+                fmt::format("{}: unknown parameter '{}'{} (allowed: {})",
+                            kernel.name(),
+                            name,
+                            did_you_mean(name, names),
+                            names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
+        }
+    }
+    return values;
+}
+
+} // namespace npusim::kernels

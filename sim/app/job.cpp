@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/app/job.h"
+
+#include "sim/base/error.h"
+#include "sim/functional/memory.h"
+#include "sim/model/simulation.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace npusim::app {
+
+namespace {
+
+/// FNV-1a, 64 bits.
+std::string hash_of(const std::string& text) {
+    std::uint64_t hash = 0xCBF29CE484222325U;
+    for (const char c : text) {
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
+    }
+    return fmt::format("{:016x}", hash);
+}
+
+std::string identity(const config::HardwareConfig& hardware,
+                     const KernelRequest& request,
+                     const kernels::Problem& problem) {
+    std::string text = config::to_yaml(hardware) + std::string(request.kernel->name());
+    for (const auto& [name, value] : request.values) {
+        text += fmt::format("\n{}={}", name, value);
+    }
+    return text + fmt::format("\n{} {} {}", problem.count, problem.chunk, to_string(problem.dtype));
+}
+
+void write_inputs(const kernels::Plan& plan,
+                  const inverse::Matrices& matrices,
+                  functional::GlobalMemory& gm) {
+    const std::int64_t elements = matrices.size * matrices.size;
+    std::vector<float> row(static_cast<std::size_t>(matrices.size));
+    for (std::int64_t i = 0; i < matrices.count; ++i) {
+        const isa::Tile tile = plan.input(i);
+        for (std::int64_t r = 0; r < matrices.size; ++r) {
+            const auto from = matrices.values.begin() + i * elements + r * matrices.size;
+            std::transform(from, from + matrices.size, row.begin(), [](double value) {
+                return static_cast<float>(value);
+            });
+            functional::store_row(tile, gm.data() + tile.address, r, row.data());
+        }
+    }
+}
+
+std::vector<double> read_outputs(const kernels::Plan& plan,
+                                 const kernels::Problem& problem,
+                                 const functional::GlobalMemory& gm) {
+    std::vector<double> values;
+    values.reserve(static_cast<std::size_t>(problem.count * problem.chunk * problem.chunk));
+    std::vector<float> row(static_cast<std::size_t>(problem.chunk));
+    for (std::int64_t i = 0; i < problem.count; ++i) {
+        const isa::Tile tile = plan.output(i);
+        for (std::int64_t r = 0; r < problem.chunk; ++r) {
+            functional::load_row(tile, gm.data() + tile.address, r, row.data());
+            values.insert(values.end(), row.begin(), row.end());
+        }
+    }
+    return values;
+}
+
+} // namespace
+
+KernelRequest parse_request(const std::string& text,
+                            const std::map<std::string, std::string>& shared) {
+    const std::size_t colon = text.find(':');
+    KernelRequest request;
+    request.kernel = &kernels::find_kernel(text.substr(0, colon));
+    std::map<std::string, std::string> given;
+    for (const kernels::Parameter& parameter : request.kernel->parameters()) {
+        if (const auto found = shared.find(parameter.name); found != shared.end()) {
+            given.insert(*found);
+        }
+    }
+    std::size_t at = colon == std::string::npos ? text.size() : colon + 1;
+    while (at < text.size()) {
+        const std::size_t comma = std::min(text.find(',', at), text.size());
+        const std::string item = text.substr(at, comma - at);
+        const std::size_t equals = item.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            throw ConfigError(fmt::format(
+                "-k {}: '{}' is no parameter (allowed: NAME:key=value,key=value)", text, item));
+        }
+        given[item.substr(0, equals)] = item.substr(equals + 1);
+        at = comma + 1;
+    }
+    request.values = kernels::resolve_parameters(*request.kernel, given);
+    return request;
+}
+
+double Result::useful_gflops() const {
+    const auto n = static_cast<double>(problem.chunk);
+    return static_cast<double>(problem.count) * n * n * n / 3 / microseconds() / 1e3;
+}
+
+double Result::intensity() const {
+    const auto bytes = static_cast<double>(statistics.gm_bytes_read + statistics.gm_bytes_written);
+    return bytes == 0 ? 0 : useful_gflops() * microseconds() * 1e3 / bytes;
+}
+
+double Result::bound_gflops() const {
+    return std::min(peak_gflops, intensity() * peak_gbps);
+}
+
+Result run(const config::HardwareConfig& hardware,
+           const KernelRequest& request,
+           const Workload& workload,
+           observe::Observers observers) {
+    const kernels::Problem& problem = workload.problem;
+    const auto plan = request.kernel->plan(hardware, problem, request.values);
+
+    functional::GlobalMemory gm;
+    if (workload.matrices != nullptr) {
+        gm = functional::make_global_memory(plan->gm_bytes());
+        plan->write_constants(gm);
+        write_inputs(*plan, *workload.matrices, gm);
+    }
+
+    observe::StatisticsCollector statistics;
+    observers.push_back(&statistics);
+    const model::Job job{[&](isa::CoreId core) { return plan->program(core); },
+                         workload.matrices != nullptr ? &gm : nullptr};
+    model::simulate(hardware, job, observers);
+
+    Result result;
+    result.kernel = request.kernel->name();
+    result.values = request.values;
+    result.parameters = request.kernel->parameters();
+    result.hardware = hardware.name;
+    result.clock_mhz = hardware.clock_mhz;
+    result.problem = problem;
+    result.statistics = statistics.result();
+    result.config_hash = hash_of(identity(hardware, request, problem));
+    if (const auto format = hardware.cube.formats.find(problem.dtype);
+        format != hardware.cube.formats.end()) {
+        const config::CubeFormat& block = format->second;
+        result.peak_gflops = 2e-3 * static_cast<double>(block.m * block.k * block.n) /
+                             static_cast<double>(block.cycles_per_block) *
+                             static_cast<double>(hardware.ai_cores) * hardware.clock_mhz;
+    }
+    result.peak_gbps = hardware.gm.hbm_bytes_per_cycle * hardware.clock_mhz * 1e-3;
+    if (workload.matrices != nullptr) {
+        result.inverses = read_outputs(*plan, problem, gm);
+        result.accuracy = inverse::measure(*workload.matrices, result.inverses);
+    }
+    return result;
+}
+
+} // namespace npusim::app

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernels/common/kernel.h"
+#include "kernels/inverse/accuracy.h"
+#include "kernels/inverse/input.h"
+#include "sim/config/hardware.h"
+#include "sim/observe/observer.h"
+#include "sim/observe/statistics.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace npusim::app {
+
+/// A kernel and the parameters asked for, e.g. from `inverse/neumann:order=4,steps=8`.
+struct KernelRequest {
+    const kernels::Kernel* kernel = nullptr;
+    kernels::ParameterValues values;
+};
+
+/// Parses `NAME[:key=value,...]`; `shared` are `-p` values, used where the kernel has the
+/// parameter. Throws ConfigError.
+KernelRequest parse_request(const std::string& text,
+                            const std::map<std::string, std::string>& shared);
+
+/// What to run a kernel on.
+struct Workload {
+    kernels::Problem problem;
+    const inverse::Matrices* matrices = nullptr; ///< null: timing only
+};
+
+/// Everything measured in one run.
+struct Result {
+    std::string kernel;
+    kernels::ParameterValues values;
+    std::vector<kernels::Parameter> parameters;
+    std::string hardware;
+    double clock_mhz = 0;
+    kernels::Problem problem;
+    observe::RunStatistics statistics;
+    std::optional<inverse::Accuracy> accuracy; ///< absent in a timing-only run
+    std::vector<double> inverses; ///< [count, chunk, chunk]; empty in a timing-only run
+    std::string config_hash;      ///< of the resolved hardware, kernel, parameters and problem
+    double peak_gflops = 0;       ///< cube peak in the problem's dtype, 2 flops per MAC
+    double peak_gbps = 0;         ///< HBM
+
+    [[nodiscard]] double microseconds() const {
+        return static_cast<double>(statistics.total.count()) / clock_mhz;
+    }
+    /// n^3 / 3 flops a matrix: what a triangular inverse takes, whatever the algorithm does.
+    [[nodiscard]] double useful_gflops() const;
+    /// Useful flops per byte through the GM port.
+    [[nodiscard]] double intensity() const;
+    /// The roofline at that intensity.
+    [[nodiscard]] double bound_gflops() const;
+};
+
+/// Runs one kernel. `observers` see the run besides the statistics.
+Result run(const config::HardwareConfig& hardware,
+           const KernelRequest& request,
+           const Workload& workload,
+           observe::Observers observers = {});
+
+} // namespace npusim::app

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/app/job.h"
+#include "sim/app/report.h"
+#include "sim/base/error.h"
+#include "sim/base/suggest.h"
+#include "sim/isa/instruction.h"
+#include "traces/chrome.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+#include <memory>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace npusim::app {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+const std::string kDefaultInput = NPUSIM_SOURCE_DIR "/kernels/data/gdn_trained_layer4";
+
+/// The command line of `run` and `compare`.
+struct Options {
+    std::string config;
+    std::vector<std::string> kernels;
+    std::int64_t chunk = 64;
+    std::string dtype = "fp16";
+    std::string input = kDefaultInput;
+    std::int64_t count = 0;
+    std::uint64_t seed = 1;
+    std::vector<std::string> parameters;
+    std::vector<std::string> sets;
+    std::string format = "text";
+    std::string output;
+    std::string trace;
+    bool timing_only = false;
+    bool verbose = false;
+    bool quiet = false;
+};
+
+/// Splits `key=value`.
+std::pair<std::string, std::string> key_value(const std::string& option, const std::string& text) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+        throw ConfigError(fmt::format("{} {}: not of the form key=value", option, text));
+    }
+    return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+void check_chunk(std::int64_t chunk) {
+    for (const std::int64_t allowed : {16, 32, 64, 128}) {
+        if (chunk == allowed) {
+            return;
+        }
+    }
+    throw ConfigError(fmt::format("--chunk {}: (allowed: 16, 32, 64, 128)", chunk));
+}
+
+DType parse_dtype(const std::string& text) {
+    if (const auto dtype = dtype_from(text)) {
+        return *dtype;
+    }
+    throw ConfigError(fmt::format("--dtype {}: (allowed: fp32, fp16, bf16)", text));
+}
+
+std::string formatted(const std::vector<Result>& results, const std::string& format) {
+    if (format == "json") {
+        return json_report(results);
+    }
+    return format == "csv" ? csv_report(results) : text_report(results);
+}
+
+/// Writes a file under a temporary name and renames it: whole or not at all.
+void write_file(const fs::path& path, const std::string& bytes) {
+    const fs::path partial = path.string() + ".partial";
+    std::ofstream file(partial, std::ios::binary);
+    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    file.close();
+    std::error_code error;
+    if (file) {
+        fs::rename(partial, path, error);
+    }
+    if (!file || error) {
+        throw ConfigError(fmt::format("{}: cannot write", path.string()));
+    }
+}
+
+/// [count,n,n] fp32 in NumPy's format, version 1.
+std::string npy_bytes(const Result& result) {
+    std::string header =
+        fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}, {}), }}",
+                    result.problem.count,
+                    result.problem.chunk,
+                    result.problem.chunk);
+    constexpr std::size_t kPreamble = 10;
+    constexpr std::size_t kAlign = 64;
+    header.append(kAlign - 1 - (kPreamble + header.size()) % kAlign, ' ');
+    header += '\n';
+    std::string bytes = "\x93NUMPY";
+    bytes += '\x01';
+    bytes += '\0';
+    bytes += static_cast<char>(header.size() & 0xFFU);
+    bytes += static_cast<char>(header.size() >> 8U);
+    bytes += header;
+    for (const double value : result.inverses) {
+        const auto single = static_cast<float>(value);
+        bytes.append(reinterpret_cast<const char*>(&single), sizeof single);
+    }
+    return bytes;
+}
+
+/// "inverse/neumann" as part of a file name.
+std::string file_stem(const std::string& kernel, std::size_t index) {
+    std::string stem = fmt::format("{}-{}", index, kernel);
+    std::replace(stem.begin(), stem.end(), '/', '-');
+    return stem;
+}
+
+void write_outputs(const fs::path& directory, const std::vector<Result>& results) {
+    std::error_code error;
+    fs::create_directories(directory, error);
+    if (error) {
+        throw ConfigError(fmt::format("-o {}: {}", directory.string(), error.message()));
+    }
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        if (!results[i].inverses.empty()) {
+            write_file(directory / (file_stem(results[i].kernel, i) + ".npy"),
+                       npy_bytes(results[i]));
+        }
+    }
+    write_file(directory / "results.csv", csv_report(results));
+    write_file(directory / "results.txt", text_report(results));
+    write_file(directory / "results.json", json_report(results));
+}
+
+/// FILE for one kernel; FILE with the kernel before the extension for several.
+fs::path trace_path(const Options& options, const std::string& kernel, std::size_t index) {
+    fs::path path = options.trace;
+    if (options.kernels.size() > 1) {
+        const std::string extension = path.extension();
+        path.replace_extension();
+        path += "." + file_stem(kernel, index) + extension;
+    }
+    return path;
+}
+
+int run_kernels(const Options& options) {
+    check_chunk(options.chunk);
+    std::vector<config::Override> overrides;
+    for (const std::string& text : options.sets) {
+        const auto [key, value] = key_value("--set", text);
+        overrides.push_back({key, value});
+    }
+    const config::HardwareConfig hardware = config::load_hardware(options.config, overrides);
+
+    std::map<std::string, std::string> shared;
+    for (const std::string& text : options.parameters) {
+        shared.insert(key_value("-p", text));
+    }
+    std::vector<KernelRequest> requests;
+    for (const std::string& kernel : options.kernels) {
+        requests.push_back(parse_request(kernel, shared));
+    }
+    for (const auto& [name, value] : shared) {
+        const bool known = std::any_of(requests.begin(), requests.end(), [&](const auto& request) {
+            return request.values.contains(name);
+        });
+        if (!known) {
+            throw ConfigError(fmt::format("-p {}={}: no kernel here has this parameter "
+                                          "(see: npusim list kernels)",
+                                          name,
+                                          value));
+        }
+    }
+
+    const bool synthetic_count_known = options.timing_only && options.count > 0;
+    inverse::Matrices matrices;
+    if (!synthetic_count_known) {
+        matrices = inverse::load_input(options.input, options.chunk, options.count, options.seed);
+    }
+    Workload workload;
+    workload.problem = {synthetic_count_known ? options.count : matrices.count,
+                        options.chunk,
+                        parse_dtype(options.dtype)};
+    workload.matrices = options.timing_only ? nullptr : &matrices;
+
+    std::vector<Result> results;
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+        const std::string name(requests[i].kernel->name());
+        spdlog::info("{}: {} matrices of {} on {}",
+                     name,
+                     workload.problem.count,
+                     options.chunk,
+                     hardware.name);
+        std::unique_ptr<traces::ChromeTrace> trace;
+        observe::Observers observers;
+        if (!options.trace.empty()) {
+            trace = std::make_unique<traces::ChromeTrace>(trace_path(options, name, i),
+                                                          hardware.clock_mhz);
+            observers.push_back(trace.get());
+        }
+        results.push_back(run(hardware, requests[i], workload, observers));
+    }
+    if (!options.output.empty()) {
+        write_outputs(options.output, results);
+    }
+    const std::string report = formatted(results, options.format);
+    std::fwrite(report.data(), 1, report.size(), stdout);
+    return kDone;
+}
+
+int list(const std::string& what) {
+    if (what == "kernels") {
+        for (const kernels::Kernel* kernel : kernels::registry()) {
+            fmt::print("{:<30} {}\n", kernel->name(), kernel->summary());
+            for (const kernels::Parameter& parameter : kernel->parameters()) {
+                std::string words;
+                for (const auto& [word, value] : parameter.words) {
+                    words += word + ", ";
+                }
+                fmt::print("    {:<8} {} ({}{}..{}; default {})\n",
+                           parameter.name,
+                           parameter.doc,
+                           words,
+                           parameter.min,
+                           parameter.max,
+                           kernels::parameter_text(parameter, parameter.initial));
+            }
+        }
+    } else if (what == "ops") {
+        for (const isa::OpDoc& op : isa::op_reference()) {
+            fmt::print("{:<12} {}\n", op.name, op.doc);
+        }
+    } else {
+        std::vector<fs::path> files;
+        for (const auto& entry : fs::directory_iterator(NPUSIM_SOURCE_DIR "/configs/hardware")) {
+            files.push_back(entry.path());
+        }
+        std::sort(files.begin(), files.end());
+        for (const fs::path& file : files) {
+            const config::HardwareConfig hardware = config::load_hardware(file);
+            fmt::print("{:<16} {}\n    {}\n",
+                       hardware.name,
+                       hardware.description,
+                       fs::relative(file).string());
+        }
+    }
+    return kDone;
+}
+
+void add_run_options(CLI::App& command, Options& options) {
+    command.add_option("-c,--config", options.config, "hardware file (YAML)")->required();
+    command
+        .add_option("-k,--kernel",
+                    options.kernels,
+                    "kernel, with its own parameters after a colon: "
+                    "inverse/neumann:order=4,steps=8")
+        ->required()
+        ->take_all();
+    command.add_option("--chunk", options.chunk, "matrix size: 16, 32, 64 or 128")
+        ->capture_default_str();
+    command.add_option("--dtype", options.dtype, "operands: fp32, fp16 or bf16")
+        ->capture_default_str();
+    command.add_option("--input", options.input, inverse::input_help());
+    command.add_option("--count", options.count, "number of matrices; 0: all there are")
+        ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 20))
+        ->capture_default_str();
+    command.add_option("--seed", options.seed, "seed of made-up input")->capture_default_str();
+    command.add_option("-p,--param",
+                       options.parameters,
+                       "kernel parameter name=value, for every "
+                       "kernel that has it; repeatable");
+    command.add_option(
+        "--set", options.sets, "override a key of the hardware file: key=value; repeatable");
+    command.add_option("--format", options.format, "text, json or csv")
+        ->check(CLI::IsMember({"text", "json", "csv"}))
+        ->capture_default_str();
+    command.add_option(
+        "-o,--output", options.output, "folder for results.{json,csv,txt} and the inverses (.npy)");
+    command.add_option("--trace", options.trace, "Chrome trace (JSON) for Perfetto's UI");
+    command.add_flag(
+        "--timing-only", options.timing_only, "carry no data; the cycles are the same");
+    command.add_flag("-v,--verbose", options.verbose, "say what is being done");
+    command.add_flag("-q,--quiet", options.quiet, "say nothing but errors");
+}
+
+int dispatch(int argc, char** argv) {
+    CLI::App app{"npusim: a cycle-approximate NPU core that runs real kernels on real data",
+                 "npusim"};
+    app.set_version_flag("--version", std::string("npusim ") + NPUSIM_VERSION);
+    app.require_subcommand(1);
+    app.footer(
+        "Examples:\n"
+        "  npusim compare -c configs/hardware/ascend-910b.yaml -k inverse/forward-substitution "
+        "-k inverse/neumann --chunk 64 --dtype fp16\n"
+        "  npusim run -c configs/hardware/fused-local.yaml -k inverse/neumann:order=4,early=yes "
+        "--input correlated:0.9 --trace run.json\n"
+        "  npusim run -c configs/hardware/ascend-910b.yaml -k inverse/neumann "
+        "--set sync.cross_core_cycles=100 --format json\n"
+        "  npusim list kernels\n\n"
+        "Exit code: 0 done, 1 the run failed (deadlock), 2 bad input.");
+    Options options;
+    CLI::App* run_command = app.add_subcommand("run", "run one kernel");
+    CLI::App* compare_command =
+        app.add_subcommand("compare", "run several kernels on the same input, as one table");
+    CLI::App* list_command = app.add_subcommand("list", "list kernels, hardware or ops");
+    add_run_options(*run_command, options);
+    add_run_options(*compare_command, options);
+    std::string what;
+    list_command->add_option("what", what, "kernels, hardware or ops")
+        ->required()
+        ->check(CLI::IsMember({"kernels", "hardware", "ops"}));
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? kDone : kUsage;
+    }
+    spdlog::set_level(options.verbose ? spdlog::level::info
+                      : options.quiet ? spdlog::level::err
+                                      : spdlog::level::warn);
+    if (list_command->parsed()) {
+        return list(what);
+    }
+    if (run_command->parsed() && options.kernels.size() != 1) {
+        throw ConfigError("run takes one -k (several: npusim compare)");
+    }
+    return run_kernels(options);
+}
+
+} // namespace
+
+} // namespace npusim::app
+
+int main(int argc, char** argv) {
+    // Before anything touches SystemC, which greets on stderr.
+    setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1); // NOLINT(concurrency-mt-unsafe)
+    spdlog::set_default_logger(spdlog::stderr_color_st("npusim"));
+    spdlog::set_pattern("npusim: %^%l%$: %v");
+    try {
+        return npusim::app::dispatch(argc, argv);
+    } catch (const npusim::ConfigError& error) {
+        spdlog::error("{}", error.what());
+        return npusim::app::kUsage;
+    } catch (const std::exception& error) {
+        spdlog::error("{}", error.what());
+        return npusim::app::kFailed;
+    }
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/app/report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+namespace npusim::app {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+using observe::CoreStatistics;
+using observe::PipeStatistics;
+
+const PipeStatistics& statistics_of(const CoreStatistics& core, Pipe pipe) {
+    return core.pipes[static_cast<std::size_t>(pipe)];
+}
+
+double share(std::int64_t part, Cycles total) {
+    return total.count() == 0 ? 0 : static_cast<double>(part) / static_cast<double>(total.count());
+}
+
+std::string parameters_text(const Result& result) {
+    std::string text;
+    for (const kernels::Parameter& parameter : result.parameters) {
+        text += fmt::format("{}{}={}",
+                            text.empty() ? "" : " ",
+                            parameter.name,
+                            kernels::parameter_text(parameter, result.values.at(parameter.name)));
+    }
+    return text.empty() ? "-" : text;
+}
+
+double speedup(const std::vector<Result>& results, const Result& result) {
+    return static_cast<double>(results.front().statistics.total.count()) /
+           static_cast<double>(result.statistics.total.count());
+}
+
+/// Cycles in which neither cube nor vector executes, on the core that finished last.
+std::int64_t overhead(const Result& result) {
+    return (result.statistics.total - result.statistics.last().arithmetic).count();
+}
+
+/// Mean over all cores that have the pipe: what the chip as a whole was used for.
+double chip_utilization(const Result& result, Pipe pipe) {
+    std::int64_t busy = 0;
+    std::int64_t cores = 0;
+    for (const CoreStatistics& core : result.statistics.cores) {
+        if (std::find(core.info.pipes.begin(), core.info.pipes.end(), pipe) !=
+            core.info.pipes.end()) {
+            busy += statistics_of(core, pipe).busy();
+            ++cores;
+        }
+    }
+    return cores == 0 ? std::nan("")
+                      : share(busy, result.statistics.total) / static_cast<double>(cores);
+}
+
+std::string percent(double value) {
+    return std::isnan(value) ? "-" : fmt::format("{:.1f} %", 100 * value);
+}
+
+/// "busy 12.3 %, flag 40.1 %, idle ..." for one pipe, largest stall first.
+std::string pipe_text(const CoreStatistics& core, Pipe pipe, Cycles total) {
+    const PipeStatistics& statistics = statistics_of(core, pipe);
+    std::vector<std::pair<std::int64_t, std::string_view>> stalls;
+    for (std::size_t s = 1; s < observe::kStateCount; ++s) {
+        if (statistics.cycles[s] > 0) {
+            stalls.emplace_back(statistics.cycles[s], observe::kStateNames[s]);
+        }
+    }
+    std::stable_sort(stalls.begin(), stalls.end(), [](const auto& a, const auto& b) {
+        return a.first > b.first;
+    });
+    std::string text = fmt::format("busy {}", statistics.busy());
+    for (const auto& [cycles, reason] : stalls) {
+        text += fmt::format(", {} {}", reason, cycles);
+    }
+    return text + fmt::format(", idle {}", statistics.idle(total));
+}
+
+/// A table whose first column names the rows.
+class Table {
+  public:
+    void row(std::string label, std::vector<std::string> cells) {
+        rows_.push_back({std::move(label), std::move(cells)});
+    }
+    [[nodiscard]] std::string text() const {
+        std::size_t label_width = 0;
+        std::vector<std::size_t> widths;
+        for (const Row& row : rows_) {
+            label_width = std::max(label_width, row.label.size());
+            widths.resize(std::max(widths.size(), row.cells.size()));
+            for (std::size_t c = 0; c < row.cells.size(); ++c) {
+                widths[c] = std::max(widths[c], row.cells[c].size());
+            }
+        }
+        std::string text;
+        for (const Row& row : rows_) {
+            text += fmt::format("{:<{}}", row.label, label_width);
+            for (std::size_t c = 0; c < row.cells.size(); ++c) {
+                text += fmt::format("  {:>{}}", row.cells[c], widths[c]);
+            }
+            text += "\n";
+        }
+        return text;
+    }
+
+  private:
+    struct Row {
+        std::string label;
+        std::vector<std::string> cells;
+    };
+    std::vector<Row> rows_;
+};
+
+json pipe_json(const PipeStatistics& statistics, Cycles total) {
+    json stall = json::object();
+    for (std::size_t s = 1; s < observe::kStateCount; ++s) {
+        if (statistics.cycles[s] > 0) {
+            stall[std::string(observe::kStateNames[s])] = statistics.cycles[s];
+        }
+    }
+    return {{"busy", statistics.busy()},
+            {"stall", stall},
+            {"idle", statistics.idle(total)},
+            {"utilization", share(statistics.busy(), total)}};
+}
+
+json pipes_json(const CoreStatistics& core, Cycles total) {
+    json pipes = json::object();
+    for (const Pipe pipe : core.info.pipes) {
+        pipes[std::string(to_string(pipe))] = pipe_json(statistics_of(core, pipe), total);
+    }
+    return pipes;
+}
+
+/// JSON has no NaN: null stands for "no finite matrix to measure".
+json number(double value) {
+    return std::isfinite(value) ? json(value) : json(nullptr);
+}
+
+json accuracy_json(const inverse::Accuracy& accuracy) {
+    return {{"rel_frobenius_max", number(accuracy.rel_frobenius_max)},
+            {"snr_db_mean", number(accuracy.snr_db_mean)},
+            {"snr_db_worst", number(accuracy.snr_db_worst)},
+            {"non_finite", accuracy.non_finite},
+            {"matrices", accuracy.matrices}};
+}
+
+json result_json(const std::vector<Result>& results, const Result& result) {
+    const observe::RunStatistics& statistics = result.statistics;
+    json parameters = json::object();
+    for (const kernels::Parameter& parameter : result.parameters) {
+        const std::int64_t value = result.values.at(parameter.name);
+        const std::string text = kernels::parameter_text(parameter, value);
+        parameters[parameter.name] = text == fmt::format("{}", value) ? json(value) : json(text);
+    }
+    json cores = json::object();
+    for (const CoreStatistics& core : statistics.cores) {
+        cores[core.info.name] = {{"finish", core.finish.count()},
+                                 {"arithmetic", core.arithmetic.count()},
+                                 {"pipes", pipes_json(core, statistics.total)}};
+    }
+    return {{"kernel", result.kernel},
+            {"hardware", result.hardware},
+            {"chunk", result.problem.chunk},
+            {"dtype", to_string(result.problem.dtype)},
+            {"matrices", result.problem.count},
+            {"params", parameters},
+            {"cycles", statistics.total.count()},
+            {"time_us", result.microseconds()},
+            {"speedup", speedup(results, result)},
+            {"last_core", statistics.last().info.name},
+            {"pipes", pipes_json(statistics.last(), statistics.total)},
+            {"overhead_cycles", overhead(result)},
+            {"macs", statistics.macs},
+            {"gm_bytes_read", statistics.gm_bytes_read},
+            {"gm_bytes_written", statistics.gm_bytes_written},
+            {"roofline",
+             {{"flops_per_byte", result.intensity()},
+              {"gflops", result.useful_gflops()},
+              {"bound_gflops", result.bound_gflops()}}},
+            {"accuracy", result.accuracy ? accuracy_json(*result.accuracy) : json(nullptr)},
+            {"cores", cores},
+            {"config_hash", result.config_hash},
+            {"version", NPUSIM_VERSION}};
+}
+
+} // namespace
+
+std::string text_report(const std::vector<Result>& results) {
+    const Result& first = results.front();
+    std::string text = fmt::format("{}: {} matrices {}x{} {}, {:.0f} MHz\n\n",
+                                   first.hardware,
+                                   first.problem.count,
+                                   first.problem.chunk,
+                                   first.problem.chunk,
+                                   to_string(first.problem.dtype),
+                                   first.clock_mhz);
+    Table table;
+    const auto row = [&](const std::string& label,
+                         const std::function<std::string(const Result&)>& cell) {
+        std::vector<std::string> cells;
+        for (const Result& result : results) {
+            cells.push_back(cell(result));
+        }
+        table.row(label, std::move(cells));
+    };
+    row("kernel", [](const Result& r) { return r.kernel; });
+    row("parameters", parameters_text);
+    row("cycles", [](const Result& r) { return fmt::format("{}", r.statistics.total.count()); });
+    row("time, us", [](const Result& r) { return fmt::format("{:.2f}", r.microseconds()); });
+    row("speed-up", [&](const Result& r) { return fmt::format("{:.2f}x", speedup(results, r)); });
+    row("overhead, cycles (no arithmetic)",
+        [](const Result& r) { return fmt::format("{}", overhead(r)); });
+    for (std::size_t p = 0; p < kPipeCount; ++p) {
+        row(fmt::format("{} busy, mean of cores", kPipeNames[p]),
+            [p](const Result& r) { return percent(chip_utilization(r, static_cast<Pipe>(p))); });
+    }
+    row("GM read, KiB",
+        [](const Result& r) { return fmt::format("{}", r.statistics.gm_bytes_read / 1024); });
+    row("GM written, KiB",
+        [](const Result& r) { return fmt::format("{}", r.statistics.gm_bytes_written / 1024); });
+    row("roofline: useful flop/byte",
+        [](const Result& r) { return fmt::format("{:.2f}", r.intensity()); });
+    row("roofline: GFLOP/s of bound", [](const Result& r) {
+        return fmt::format("{:.1f} of {:.0f}", r.useful_gflops(), r.bound_gflops());
+    });
+    const auto accuracy = [&](const std::string& label, auto cell) {
+        row(label, [&](const Result& r) {
+            return r.accuracy ? cell(*r.accuracy) : std::string("timing only");
+        });
+    };
+    accuracy("relative Frobenius error, worst",
+             [](const auto& a) { return fmt::format("{:.3g}", a.rel_frobenius_max); });
+    accuracy("SNR mean, dB", [](const auto& a) { return fmt::format("{:.1f}", a.snr_db_mean); });
+    accuracy("SNR worst, dB", [](const auto& a) { return fmt::format("{:.1f}", a.snr_db_worst); });
+    accuracy("non-finite matrices", [](const auto& a) { return fmt::format("{}", a.non_finite); });
+    text += table.text();
+
+    for (const Result& result : results) {
+        const CoreStatistics& core = result.statistics.last();
+        text += fmt::format(
+            "\n{}: cycles of {}, the core that finished last\n", result.kernel, core.info.name);
+        for (const Pipe pipe : core.info.pipes) {
+            text += fmt::format(
+                "  {:<8} {}\n", to_string(pipe), pipe_text(core, pipe, result.statistics.total));
+        }
+    }
+    return text;
+}
+
+std::string json_report(const std::vector<Result>& results) {
+    json list = json::array();
+    for (const Result& result : results) {
+        list.push_back(result_json(results, result));
+    }
+    return json{{"results", list}}.dump(2) + "\n";
+}
+
+std::string csv_report(const std::vector<Result>& results) {
+    std::string text = "kernel,params,hardware,chunk,dtype,matrices,cycles,time_us,speedup,"
+                       "overhead_cycles,gm_bytes_read,gm_bytes_written,rel_frobenius_max,"
+                       "snr_db_mean,snr_db_worst,non_finite,config_hash,version\n";
+    for (const Result& r : results) {
+        const auto value = [&](auto member) {
+            return r.accuracy ? fmt::format("{:.6g}", static_cast<double>((*r.accuracy).*member))
+                              : std::string();
+        };
+        text += fmt::format("{},{},{},{},{},{},{},{:.4f},{:.4f},{},{},{},{},{},{},{},{},{}\n",
+                            r.kernel,
+                            parameters_text(r),
+                            r.hardware,
+                            r.problem.chunk,
+                            to_string(r.problem.dtype),
+                            r.problem.count,
+                            r.statistics.total.count(),
+                            r.microseconds(),
+                            speedup(results, r),
+                            overhead(r),
+                            r.statistics.gm_bytes_read,
+                            r.statistics.gm_bytes_written,
+                            value(&inverse::Accuracy::rel_frobenius_max),
+                            value(&inverse::Accuracy::snr_db_mean),
+                            value(&inverse::Accuracy::snr_db_worst),
+                            value(&inverse::Accuracy::non_finite),
+                            r.config_hash,
+                            NPUSIM_VERSION);
+    }
+    return text;
+}
+
+} // namespace npusim::app

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/config/hardware.h"
+
+#include "sim/config/yaml_reader.h"
+
+#include <bit>
+#include <fmt/format.h>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace npusim::config {
+
+namespace {
+
+constexpr std::array<std::string_view, 2> kCompositionNames{"split", "fused"}; // as Composition
+constexpr std::array kLocalMemories{Memory::L1, Memory::L0a, Memory::L0b, Memory::L0c, Memory::Ub};
+constexpr std::array<std::string_view, 11> kVectorOps{
+    "vadd", "vsub", "vmul", "vmuls", "vadds", "vmax", "vand", "vbrcb", "vcast", "vdup", "vcopy"};
+
+constexpr std::int64_t kKiB = 1024;
+constexpr std::int64_t kMiB = 1024 * kKiB;
+constexpr std::int64_t kGiB = 1024 * kMiB;
+constexpr std::int64_t kAccumulatorBytes = 4; ///< of one L0C element, always fp32
+
+constexpr Range<std::int64_t> kDelay{0, 1'000'000}; ///< cycles that may be modelled as free
+constexpr Range<double> kRate{0.01, 1'000'000};     ///< bytes per cycle
+constexpr Range<std::int64_t> kBlock{1, 256};       ///< side of a cube block
+constexpr Range<std::int64_t> kFlagIds{1, 64};
+constexpr Range<std::int64_t> kAlign{1, 4 * kKiB};
+
+// One describe() per struct lists its keys, in file order, with what each may hold. YamlReader and
+// YamlWriter are the two kinds of `io`. Static rather than unnamed, to be found by argument type.
+
+} // namespace
+
+template <class Io> static void describe(Io& io, ScalarConfig& scalar) {
+    io.cycles("issue_cycles", scalar.issue, {1, 10'000});
+    io.integer("queue_depth", scalar.queue_depth, {1, 65'536});
+}
+
+template <class Io> static void describe(Io& io, CubeFormat& format) {
+    io.integer("m", format.m, kBlock);
+    io.integer("k", format.k, kBlock);
+    io.integer("n", format.n, kBlock);
+    io.integer("cycles_per_block", format.cycles_per_block, {1, 65'536});
+}
+
+template <class Io> static void describe(Io& io, CubeConfig& cube) {
+    io.cycles("startup_cycles", cube.startup, kDelay);
+    io.section("formats", [&](Io& formats) {
+        for (const DType dtype : kDTypes) {
+            formats.object(to_string(dtype), cube.formats[dtype]);
+        }
+    });
+}
+
+template <class Io> static void describe(Io& io, VectorOpCost& cost) {
+    io.real("slope", cost.slope, {0.001, 10'000});
+    io.real("base", cost.base, {0, 1'000'000});
+}
+
+template <class Io> static void describe(Io& io, VectorConfig& vector) {
+    io.bytes("repeat_bytes", vector.repeat_bytes, {32, 4 * kKiB});
+    io.section("ops", [&](Io& ops) {
+        for (const std::string_view name : kVectorOps) {
+            ops.object(name, vector.ops[std::string(name)]);
+        }
+    });
+}
+
+template <class Io> static void describe(Io& io, BufferConfig& buffer) {
+    io.bytes("size", buffer.size_bytes, {1 * kKiB, 1 * kGiB});
+    io.bytes("align", buffer.align_bytes, kAlign);
+}
+
+template <class Io> static void describe(Io& io, LinkConfig& link) {
+    io.choice("from", link.from, kMemoryNames);
+    io.choice("to", link.to, kMemoryNames);
+    io.choice("pipe", link.pipe, kPipeNames);
+    io.real("bytes_per_cycle", link.bytes_per_cycle, kRate);
+    io.cycles("startup_cycles", link.startup, kDelay);
+}
+
+template <class Io> static void describe(Io& io, GmConfig& gm) {
+    io.bytes("size", gm.size_bytes, {1 * kMiB, 1024 * kGiB});
+    io.real("hbm_bytes_per_cycle", gm.hbm_bytes_per_cycle, kRate);
+    io.real("l2_read_bytes_per_cycle", gm.l2_read_bytes_per_cycle, kRate);
+    io.real("l2_write_bytes_per_cycle", gm.l2_write_bytes_per_cycle, kRate);
+    io.bytes("l2_size", gm.l2_size_bytes, {1 * kKiB, 16 * kGiB});
+    io.cycles("miss_latency_cycles", gm.miss_latency, kDelay);
+    io.bytes("line_bytes", gm.line_bytes, {1, 64 * kKiB});
+}
+
+template <class Io> static void describe(Io& io, SyncConfig& sync) {
+    io.cycles("set_flag_cycles", sync.set_flag, kDelay);
+    io.cycles("wait_flag_cycles", sync.wait_flag, kDelay);
+    io.cycles("cross_core_cycles", sync.cross_core, kDelay);
+    io.integer("flag_ids", sync.flag_ids, kFlagIds);
+    io.integer("cross_flag_ids", sync.cross_flag_ids, kFlagIds);
+}
+
+template <class Io> static void describe(Io& io, HardwareConfig& hardware) {
+    io.text("name", hardware.name, 64);
+    io.text("description", hardware.description, 4096);
+    io.real("clock_mhz", hardware.clock_mhz, {1, 100'000});
+    io.integer("ai_cores", hardware.ai_cores, {1, 1'024});
+    io.choice("composition", hardware.composition, kCompositionNames);
+    io.integer("vector_cores", hardware.vector_cores, {1, 8});
+    io.cycles("launch_cycles", hardware.launch, {0, 1'000'000'000});
+    io.object("scalar", hardware.scalar);
+    io.object("cube", hardware.cube);
+    io.object("vector", hardware.vector);
+    io.section("buffers", [&](Io& buffers) {
+        for (const Memory memory : kLocalMemories) {
+            buffers.object(to_string(memory), hardware.buffers[static_cast<std::size_t>(memory)]);
+        }
+    });
+    io.list("links", hardware.links);
+    io.object("gm", hardware.gm);
+    io.object("sync", hardware.sync);
+}
+
+namespace {
+
+/// The writing counterpart of YamlReader; ranges are not its business.
+class YamlWriter {
+  public:
+    explicit YamlWriter(std::string& out, std::size_t indent = 0) : out_(out), indent_(indent) {}
+
+    void text(std::string_view key, const std::string& value, std::size_t) {
+        std::string quoted;
+        for (const char c : value) {
+            const auto code = static_cast<unsigned char>(c);
+            if (code < ' ') {
+                quoted += fmt::format("\\x{:02x}", code);
+            } else {
+                quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
+            }
+        }
+        line(key, '"' + quoted + '"');
+    }
+    void integer(std::string_view key, std::int64_t value, Range<std::int64_t>) {
+        line(key, fmt::format("{}", value));
+    }
+    void cycles(std::string_view key, Cycles value, Range<std::int64_t> allowed) {
+        integer(key, value.count(), allowed);
+    }
+    void real(std::string_view key, double value, Range<double>) {
+        line(key, fmt::format("{}", value)); // shortest text that reads back as the same number
+    }
+    void bytes(std::string_view key, std::int64_t value, Range<std::int64_t>) {
+        line(key, format_bytes(value));
+    }
+    template <class Enum>
+    void choice(std::string_view key, Enum value, std::span<const std::string_view> names) {
+        line(key, names[static_cast<std::size_t>(value)]);
+    }
+    template <class Body> void section(std::string_view key, Body&& body) {
+        line(key, "");
+        YamlWriter nested(out_, indent_ + 2);
+        body(nested);
+    }
+    template <class T> void object(std::string_view key, T& value) {
+        section(key, [&](YamlWriter& io) { describe(io, value); });
+    }
+    template <class T> void list(std::string_view key, std::vector<T>& values) {
+        line(key, "");
+        for (T& value : values) {
+            const std::size_t dash = out_.size() + indent_ + 2;
+            YamlWriter item(out_, indent_ + 4);
+            describe(item, value);
+            out_[dash] = '-';
+        }
+    }
+
+  private:
+    void line(std::string_view key, std::string_view value) {
+        out_ += fmt::format("{:{}}{}:{}{}\n", "", indent_, key, value.empty() ? "" : " ", value);
+    }
+
+    std::string& out_;
+    std::size_t indent_;
+};
+
+/// The pipe that serves a data path, or nullopt where no core of this family has the path.
+std::optional<Pipe> pipe_of(Memory from, Memory to) {
+    using enum Memory;
+    switch (from) {
+    case Gm:
+        return to == L1 || to == L0a || to == L0b || to == Ub ? std::optional(Pipe::Mte2)
+                                                              : std::nullopt;
+    case L1:
+        return to == L0a || to == L0b || to == Ub ? std::optional(Pipe::Mte1)
+               : to == Gm                         ? std::optional(Pipe::Mte3)
+                                                  : std::nullopt;
+    case L0c:
+        return to == Gm || to == L1 || to == Ub ? std::optional(Pipe::FixPipe) : std::nullopt;
+    case Ub:
+        return to == Gm || to == L1 ? std::optional(Pipe::Mte3) : std::nullopt;
+    case L0a:
+    case L0b:
+        return std::nullopt; // only the cube reads them
+    }
+    return std::nullopt;
+}
+
+/// Rules between fields. `root` gives the positions; every field has been read without a fault.
+class Validator {
+  public:
+    Validator(const HardwareConfig& hardware, const YamlNode& root, Faults& faults)
+        : hardware_(hardware), root_(root), faults_(faults) {}
+
+    void run() {
+        check_buffers();
+        check_cube();
+        check_units();
+        check_links();
+        check_required_links();
+        check_gm();
+    }
+
+  private:
+    void fault(const std::string& path, std::string_view text) {
+        const YamlNode* node = root_.find_path(path);
+        faults_.add(node != nullptr ? node->origin : root_.origin, path, text);
+    }
+
+    void check_buffers() {
+        for (const Memory memory : kLocalMemories) {
+            const auto [size, align] = hardware_.buffer(memory);
+            const std::string path = fmt::format("buffers.{}", to_string(memory));
+            if (!std::has_single_bit(static_cast<std::uint64_t>(align))) {
+                fault(path + ".align", fmt::format("{} is not a power of two", align));
+            } else if (size % align != 0) {
+                fault(path + ".size",
+                      fmt::format("{} is not a multiple of the alignment {}", size, align));
+            }
+        }
+    }
+
+    void check_cube() {
+        for (const auto& [dtype, format] : hardware_.cube.formats) {
+            const auto fits = [&](Memory memory, std::int64_t needed) {
+                const std::int64_t size = hardware_.buffer(memory).size_bytes;
+                if (needed > size) {
+                    fault(fmt::format("cube.formats.{}", to_string(dtype)),
+                          fmt::format("a block needs {} in {}, which holds {}",
+                                      format_bytes(needed),
+                                      to_string(memory),
+                                      format_bytes(size)));
+                }
+            };
+            fits(Memory::L0a, format.m * format.k * bytes_of(dtype));
+            fits(Memory::L0b, format.k * format.n * bytes_of(dtype));
+            fits(Memory::L0c, format.m * format.n * kAccumulatorBytes);
+        }
+    }
+
+    void check_units() {
+        if (hardware_.composition == Composition::Fused && hardware_.vector_cores != 1) {
+            fault("vector_cores",
+                  fmt::format("got {}, must be 1 where composition is fused",
+                              hardware_.vector_cores));
+        }
+        const BufferConfig& ub = hardware_.buffer(Memory::Ub);
+        if (hardware_.vector.repeat_bytes % ub.align_bytes != 0 ||
+            hardware_.vector.repeat_bytes > ub.size_bytes) {
+            fault("vector.repeat_bytes",
+                  fmt::format("{} is not a multiple of buffers.ub.align {} within its size",
+                              hardware_.vector.repeat_bytes,
+                              ub.align_bytes));
+        }
+    }
+
+    void check_links() {
+        const std::vector<YamlNode>& items = root_.find("links")->items;
+        for (std::size_t i = 0; i < hardware_.links.size(); ++i) {
+            const LinkConfig& link = hardware_.links[i];
+            const std::string path = "links." + item_name(items[i], i);
+            const std::optional<Pipe> pipe = pipe_of(link.from, link.to);
+            if (!pipe) {
+                faults_.add(items[i].origin, path, "no pipe can serve this path");
+            } else if (*pipe != link.pipe) {
+                faults_.add(
+                    items[i].find("pipe")->origin,
+                    path + ".pipe",
+                    fmt::format("got {} (allowed: {})", to_string(link.pipe), to_string(*pipe)));
+            }
+            if (hardware_.link(link.from, link.to) != &link) {
+                faults_.add(items[i].origin, path, "the link is listed twice");
+            }
+        }
+    }
+
+    void check_required_links() {
+        const auto has = [&](Memory from, Memory to) {
+            return hardware_.link(from, to) != nullptr;
+        };
+        const auto require = [&](Memory from, Memory to) {
+            if (!has(from, to)) {
+                fault(
+                    "links",
+                    fmt::format("a {} chip needs the link {}->{}",
+                                kCompositionNames[static_cast<std::size_t>(hardware_.composition)],
+                                to_string(from),
+                                to_string(to)));
+            }
+        };
+        require(Memory::Gm, Memory::L1);
+        require(Memory::Gm, Memory::Ub);
+        require(Memory::Ub, Memory::Gm);
+        require(Memory::L1, Memory::L0a);
+        require(Memory::L1, Memory::L0b);
+        if (hardware_.composition == Composition::Split || !has(Memory::L0c, Memory::Ub)) {
+            require(Memory::L0c, Memory::Gm);
+        }
+    }
+
+    void check_gm() {
+        const GmConfig& gm = hardware_.gm;
+        if (!std::has_single_bit(static_cast<std::uint64_t>(gm.line_bytes))) {
+            fault("gm.line_bytes", fmt::format("{} is not a power of two", gm.line_bytes));
+        }
+        if (gm.l2_size_bytes > gm.size_bytes) {
+            fault("gm.l2_size",
+                  fmt::format("{} is more than gm.size {}",
+                              format_bytes(gm.l2_size_bytes),
+                              format_bytes(gm.size_bytes)));
+        }
+    }
+
+    const HardwareConfig& hardware_;
+    const YamlNode& root_;
+    Faults& faults_;
+};
+
+} // namespace
+
+const LinkConfig* HardwareConfig::link(Memory from, Memory to) const {
+    for (const LinkConfig& link : links) {
+        if (link.from == from && link.to == to) {
+            return &link;
+        }
+    }
+    return nullptr;
+}
+
+HardwareConfig load_hardware(const std::string& path, const std::vector<Override>& overrides) {
+    YamlNode root = parse_yaml_file(path);
+    Faults faults(path);
+    for (const Override& change : overrides) {
+        apply_override(root, change.key, change.value, faults);
+    }
+    HardwareConfig hardware;
+    YamlReader reader(root, "", faults);
+    describe(reader, hardware);
+    reader.finish();
+    if (faults.empty()) { // rules between fields mean nothing until each field is sound
+        Validator(hardware, root, faults).run();
+    }
+    faults.throw_if_any();
+    hardware.buffers[static_cast<std::size_t>(Memory::Gm)].align_bytes = 1; // byte addressed
+    return hardware;
+}
+
+std::string to_yaml(const HardwareConfig& hardware) {
+    std::string out;
+    HardwareConfig copy = hardware; // describe() takes what a reader could fill
+    YamlWriter writer(out);
+    describe(writer, copy);
+    return out;
+}
+
+} // namespace npusim::config

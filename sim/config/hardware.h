@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sim/base/cycles.h"
+#include "sim/base/dtype.h"
+#include "sim/base/units.h"
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace npusim::config {
+
+/// How the cube and vector units of one AI core are controlled.
+enum class Composition : std::uint8_t {
+    Split, ///< one cube core and `vector_cores` vector cores, each with its own instruction stream
+    Fused, ///< one instruction stream drives all pipes
+};
+
+/// One number format of the cube: the block done by the array in one step, and the steps' length.
+struct CubeFormat {
+    std::int64_t m = 0;                ///< rows of a block
+    std::int64_t k = 0;                ///< reduction length of a block
+    std::int64_t n = 0;                ///< columns of a block
+    std::int64_t cycles_per_block = 0; ///< so that MACs per cycle = m * k * n / cycles_per_block
+};
+
+/// Matrix unit. One mmad takes startup + blocks * cycles_per_block.
+struct CubeConfig {
+    Cycles startup;
+    std::map<DType, CubeFormat> formats;
+};
+
+/// Cost line of a vector op: round_up(slope * repeats) + base.
+struct VectorOpCost {
+    double slope = 0; ///< cycles per repeat
+    double base = 0;  ///< cycles per instruction
+};
+
+/// Vector unit. A repeat covers `repeat_bytes` of one operand.
+struct VectorConfig {
+    std::int64_t repeat_bytes = 0;
+    std::map<std::string, VectorOpCost> ops; ///< by mnemonic, e.g. "vadd"
+};
+
+/// Scalar unit: feeds the pipes, runs control code.
+struct ScalarConfig {
+    Cycles issue;                 ///< cycles between two dispatched instructions
+    std::int64_t queue_depth = 0; ///< instructions waiting in front of each pipe
+};
+
+struct BufferConfig {
+    std::int64_t size_bytes = 0;
+    std::int64_t align_bytes = 0;
+};
+
+/// A data path. A transfer occupies its pipe for startup + bytes / bytes_per_cycle (rounded up).
+struct LinkConfig {
+    Memory from = Memory::Gm;
+    Memory to = Memory::Gm;
+    Pipe pipe = Pipe::Mte2;
+    double bytes_per_cycle = 0;
+    Cycles startup;
+};
+
+/// Global memory shared by all cores. Rates are for the whole chip, in bytes per core-clock cycle.
+struct GmConfig {
+    std::int64_t size_bytes = 0;
+    double hbm_bytes_per_cycle = 0;      ///< reads and writes that reach HBM share this
+    double l2_read_bytes_per_cycle = 0;  ///< every read
+    double l2_write_bytes_per_cycle = 0; ///< every write
+    std::int64_t l2_size_bytes = 0;
+    Cycles miss_latency;         ///< added to a transfer that reaches HBM
+    std::int64_t line_bytes = 0; ///< inner runs are rounded up to whole lines of traffic
+};
+
+struct SyncConfig {
+    Cycles set_flag;
+    Cycles wait_flag;
+    Cycles cross_core;         ///< delay from a cross-core set to the other core seeing it
+    std::int64_t flag_ids = 0; ///< event ids per ordered pair of pipes
+    std::int64_t cross_flag_ids = 0;
+};
+
+/// A whole chip, resolved and validated; immutable once loaded.
+struct HardwareConfig {
+    std::string name;
+    std::string description;
+    double clock_mhz = 0;
+    std::int64_t ai_cores = 0;
+    Composition composition = Composition::Split;
+    std::int64_t vector_cores = 0; ///< per AI core
+    Cycles launch;                 ///< from kernel launch to the first instruction
+    ScalarConfig scalar;
+    CubeConfig cube;
+    VectorConfig vector;
+    std::array<BufferConfig, kMemoryCount> buffers; ///< by Memory; the Gm entry carries only align
+    std::vector<LinkConfig> links;
+    GmConfig gm;
+    SyncConfig sync;
+
+    [[nodiscard]] const BufferConfig& buffer(Memory memory) const {
+        return buffers[static_cast<std::size_t>(memory)];
+    }
+    /// The path from `from` to `to`, or nullptr where the chip has none.
+    [[nodiscard]] const LinkConfig* link(Memory from, Memory to) const;
+};
+
+/// `--set core.key=value`: replaces one value before the file is checked.
+struct Override {
+    std::string key;
+    std::string value;
+};
+
+/// Reads and validates a hardware file. Throws one ConfigError that lists every fault, each as
+/// `file:line:column: key.path: value ... (allowed: ...)`.
+HardwareConfig load_hardware(const std::string& path, const std::vector<Override>& overrides = {});
+
+/// The fully resolved config as YAML text with keys in fixed order (input of the config hash).
+std::string to_yaml(const HardwareConfig& hardware);
+
+} // namespace npusim::config

@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/config/yaml_reader.h"
+
+#include "sim/base/error.h"
+#include "sim/base/suggest.h"
+
+#include <array>
+#include <charconv>
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+#include <limits>
+#include <system_error>
+#include <utility>
+#include <yaml-cpp/depthguard.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+namespace npusim::config {
+
+namespace {
+
+constexpr std::uintmax_t kMaxFileBytes = 1 << 20;
+constexpr std::size_t kMaxShownLength = 64;
+
+/// A file text as it may stand in a message: short and on one line.
+std::string shown(std::string_view text) {
+    std::string out(text.substr(0, kMaxShownLength));
+    std::replace_if(
+        out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, '?');
+    return text.size() > kMaxShownLength ? out + "..." : out;
+}
+
+std::string shown(const YamlNode& node) {
+    switch (node.kind) {
+    case YamlNode::Kind::Null:
+        return "nothing";
+    case YamlNode::Kind::Scalar:
+        return node.quoted ? '"' + shown(node.text) + '"' : shown(node.text);
+    case YamlNode::Kind::Sequence:
+        return "a list";
+    case YamlNode::Kind::Map:
+        return "a map";
+    case YamlNode::Kind::Alias:
+        return "an alias (write the value out)";
+    }
+    return "?";
+}
+
+Origin origin_of(const YAML::Mark& mark) {
+    return mark.is_null() ? Origin{1, 1, {}} : Origin{mark.line + 1, mark.column + 1, {}};
+}
+
+/// The first tab in the indentation of a file, which the parser often reports at another place.
+std::optional<Origin> find_indenting_tab(const std::string& path) {
+    std::ifstream stream(path, std::ios::binary);
+    std::string text;
+    for (int line = 1; std::getline(stream, text); ++line) {
+        const std::size_t column = text.find_first_not_of(' ');
+        if (column != std::string::npos && text[column] == '\t') {
+            return Origin{line, static_cast<int>(column) + 1, {}};
+        }
+    }
+    return std::nullopt;
+}
+
+/// Builds a YamlNode from the events of the parser.
+class TreeBuilder : public YAML::EventHandler {
+  public:
+    explicit TreeBuilder(Faults& faults) : faults_(faults) {}
+
+    void OnDocumentStart(const YAML::Mark&) override {}
+    void OnDocumentEnd() override {}
+    void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { add(mark, {}); }
+    void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+        add(mark, {.kind = YamlNode::Kind::Alias});
+    }
+    void OnScalar(const YAML::Mark& mark,
+                  const std::string& tag,
+                  YAML::anchor_t,
+                  const std::string& value) override {
+        const bool quoted = tag == "!";
+        check_tag(mark, quoted ? "" : tag);
+        if (!quoted && (value == "~" || value == "null")) {
+            add(mark, {});
+        } else {
+            add(mark, {.kind = YamlNode::Kind::Scalar, .quoted = quoted, .text = value});
+        }
+    }
+    void OnSequenceStart(const YAML::Mark& mark,
+                         const std::string& tag,
+                         YAML::anchor_t,
+                         YAML::EmitterStyle::value) override {
+        check_tag(mark, tag);
+        open(mark, YamlNode::Kind::Sequence);
+    }
+    void OnSequenceEnd() override { close(); }
+    void OnMapStart(const YAML::Mark& mark,
+                    const std::string& tag,
+                    YAML::anchor_t,
+                    YAML::EmitterStyle::value) override {
+        check_tag(mark, tag);
+        open(mark, YamlNode::Kind::Map);
+    }
+    void OnMapEnd() override { close(); }
+
+    YamlNode take_root() { return std::move(root_); }
+
+  private:
+    /// A collection whose end has not been seen, with the key that waits for its value.
+    struct Open {
+        YamlNode node;
+        std::optional<std::pair<std::string, Origin>> key;
+    };
+
+    void check_tag(const YAML::Mark& mark, const std::string& tag) {
+        if (!tag.empty() && tag != "?") {
+            faults_.add(origin_of(mark), "", "the tag " + shown(tag) + " is not supported");
+        }
+    }
+    void open(const YAML::Mark& mark, YamlNode::Kind kind) {
+        stack_.push_back({.node = {.kind = kind, .origin = origin_of(mark)}, .key = {}});
+    }
+    void close() {
+        YamlNode node = std::move(stack_.back().node);
+        stack_.pop_back();
+        place(std::move(node));
+    }
+    void add(const YAML::Mark& mark, YamlNode node) {
+        node.origin = origin_of(mark);
+        place(std::move(node));
+    }
+    void place(YamlNode node) {
+        if (stack_.empty()) {
+            root_ = std::move(node);
+            return;
+        }
+        Open& parent = stack_.back();
+        if (parent.node.kind == YamlNode::Kind::Sequence) {
+            parent.node.items.push_back(std::move(node));
+        } else if (!parent.key) {
+            if (node.kind != YamlNode::Kind::Scalar) {
+                faults_.add(node.origin, "", "a key must be a plain word, got " + shown(node));
+            }
+            parent.key.emplace(std::move(node.text), node.origin);
+        } else {
+            auto [key, key_origin] = *std::exchange(parent.key, std::nullopt);
+            if (node.kind != YamlNode::Kind::Scalar && node.kind != YamlNode::Kind::Alias) {
+                node.origin = key_origin; // the parser's own mark may be on a later line
+            }
+            parent.node.entries.push_back({std::move(key), key_origin, std::move(node)});
+        }
+    }
+
+    Faults& faults_;
+    YamlNode root_;
+    std::vector<Open> stack_;
+};
+
+/// Digits with an optional minus and no leading zero (`010` is 8 to some YAML readers, 10 to
+/// others).
+bool is_decimal_start(std::string_view text) {
+    if (text.starts_with('-')) {
+        text.remove_prefix(1);
+    }
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    return !text.empty() && is_digit(text[0]) &&
+           !(text.size() > 1 && text[0] == '0' && is_digit(text[1]));
+}
+
+/// A decimal number that uses up the whole text. Out of range values stop at the type's limits,
+/// which lie outside every allowed range.
+template <class T> std::optional<T> parse_number(std::string_view text) {
+    T value{};
+    if (!is_decimal_start(text)) {
+        return std::nullopt;
+    }
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (end != text.data() + text.size()) {
+        return std::nullopt;
+    }
+    if (error == std::errc::result_out_of_range) {
+        return text.starts_with('-') ? std::numeric_limits<T>::lowest()
+                                     : std::numeric_limits<T>::max();
+    }
+    return value;
+}
+
+constexpr std::array<std::pair<std::string_view, std::int64_t>, 4> kByteUnits{
+    {{"TiB", std::int64_t{1} << 40},
+     {"GiB", std::int64_t{1} << 30},
+     {"MiB", std::int64_t{1} << 20},
+     {"KiB", std::int64_t{1} << 10}}};
+
+std::optional<std::int64_t> parse_bytes(std::string_view text) {
+    for (const auto& [unit, scale] : kByteUnits) {
+        if (text.ends_with(unit)) {
+            const auto count =
+                parse_number<std::int64_t>(text.substr(0, text.size() - unit.size()));
+            const std::int64_t limit = std::numeric_limits<std::int64_t>::max() / scale;
+            return count ? std::optional(std::clamp(*count, -limit, limit) * scale) : std::nullopt;
+        }
+    }
+    return parse_number<std::int64_t>(text);
+}
+
+/// The number in `node` if it parses and is allowed; otherwise a fault.
+template <class T, class Parse, class Show>
+std::optional<T> read_number(const YamlNode& node,
+                             const std::string& path,
+                             std::string_view wanted,
+                             Range<T> allowed,
+                             Parse parse,
+                             Show show,
+                             Faults& faults) {
+    const std::optional<T> value = node.quoted ? std::nullopt : parse(node.text);
+    if (value && *value >= allowed.min && *value <= allowed.max) {
+        return value;
+    }
+    faults.add(node.origin,
+               path,
+               fmt::format("got {}, {} (allowed: {}..{})",
+                           shown(node),
+                           value ? "out of range" : wanted,
+                           show(allowed.min),
+                           show(allowed.max)));
+    return std::nullopt;
+}
+
+template <class T> std::string show_number(T value) {
+    return fmt::format("{}", value);
+}
+
+} // namespace
+
+const YamlNode* YamlNode::find(std::string_view key) const {
+    const auto entry = std::ranges::find(entries, key, &YamlEntry::key);
+    return entry == entries.end() ? nullptr : &entry->value;
+}
+
+const YamlNode* YamlNode::find_path(std::string_view dotted_path) const {
+    const YamlNode* node = this;
+    while (node != nullptr && !dotted_path.empty()) {
+        const std::string_view part = dotted_path.substr(0, dotted_path.find('.'));
+        dotted_path.remove_prefix(std::min(part.size() + 1, dotted_path.size()));
+        if (node->kind == Kind::Sequence) {
+            const YamlNode* match = nullptr;
+            for (std::size_t i = 0; match == nullptr && i < node->items.size(); ++i) {
+                match = item_name(node->items[i], i) == part ? &node->items[i] : nullptr;
+            }
+            node = match;
+        } else {
+            node = node->find(part);
+        }
+    }
+    return node;
+}
+
+std::string item_name(const YamlNode& item, std::size_t index) {
+    const YamlNode* from = item.find("from");
+    const YamlNode* to = item.find("to");
+    return from != nullptr && to != nullptr ? shown(from->text) + "->" + shown(to->text)
+                                            : std::to_string(index);
+}
+
+void Faults::add(const Origin& origin, std::string_view path, std::string_view text) {
+    const std::string where = origin.option.empty()
+                                  ? fmt::format("{}:{}:{}", file_, origin.line, origin.column)
+                                  : origin.option;
+    faults_.push_back({origin.line,
+                       origin.column,
+                       fmt::format("{}: {}{}{}", where, path, path.empty() ? "" : ": ", text)});
+}
+
+void Faults::throw_if_any() const {
+    if (faults_.empty()) {
+        return;
+    }
+    std::vector<Fault> sorted = faults_;
+    std::ranges::stable_sort(
+        sorted, {}, [](const Fault& fault) { return std::pair(fault.line, fault.column); });
+    std::string text;
+    for (const Fault& fault : sorted) {
+        text += (text.empty() ? "" : "\n") + fault.text;
+    }
+    throw ConfigError(text);
+}
+
+YamlNode parse_yaml_file(const std::string& path) {
+    std::error_code error;
+    const std::uintmax_t size = std::filesystem::file_size(path, error);
+    std::ifstream stream(path, std::ios::binary);
+    if (error || !stream) {
+        throw ConfigError(path + ": cannot read the file" +
+                          (error ? " (" + error.message() + ")" : ""));
+    }
+    if (size > kMaxFileBytes) {
+        throw ConfigError(fmt::format("{}: {} bytes is too long for a hardware file (allowed: {})",
+                                      path,
+                                      size,
+                                      kMaxFileBytes));
+    }
+    Faults faults(path);
+    TreeBuilder builder(faults);
+    YamlNode root;
+    try {
+        YAML::Parser parser(stream);
+        if (!parser.HandleNextDocument(builder)) {
+            throw ConfigError(path + ":1:1: the file is empty");
+        }
+        root = builder.take_root();
+        if (parser.HandleNextDocument(builder)) {
+            faults.add({1, 1, {}}, "", "more than one YAML document in the file");
+        }
+    } catch (const YAML::DeepRecursion& exception) { // its own text is "bad file"
+        faults.add(origin_of(exception.mark), "", "nested too deeply");
+        faults.throw_if_any();
+    } catch (const YAML::Exception& exception) {
+        const std::optional<Origin> tab = find_indenting_tab(path);
+        faults.add(tab.value_or(origin_of(exception.mark)),
+                   "",
+                   "not valid YAML: " +
+                       (tab ? "tab in the indentation, use spaces" : shown(exception.msg)));
+        faults.throw_if_any();
+    }
+    if (root.kind != YamlNode::Kind::Map) {
+        faults.add(root.origin, "", "the file must be a map of keys, got " + shown(root));
+    }
+    faults.throw_if_any();
+    return root;
+}
+
+void apply_override(YamlNode& root,
+                    const std::string& key,
+                    const std::string& value,
+                    Faults& faults) {
+    const Origin origin{0, 0, fmt::format("--set {}={}", shown(key), shown(value))};
+    YamlNode* node = &root;
+    for (std::string_view rest = key; !rest.empty();) {
+        const std::string part(rest.substr(0, rest.find('.')));
+        rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+        if (node->kind == YamlNode::Kind::Map) {
+            auto entry = std::ranges::find(node->entries, part, &YamlEntry::key);
+            if (entry == node->entries.end()) {
+                YamlNode added{.kind = YamlNode::Kind::Map, .origin = origin};
+                entry = node->entries.insert(entry, {part, origin, std::move(added)});
+            }
+            node = &entry->value;
+        } else if (node->kind == YamlNode::Kind::Sequence) {
+            std::vector<std::string> names;
+            for (std::size_t i = 0; i < node->items.size(); ++i) {
+                names.push_back(item_name(node->items[i], i));
+            }
+            const auto name = std::ranges::find(names, part);
+            if (name == names.end()) {
+                faults.add(origin, key, "no element '" + part + "'" + did_you_mean(part, names));
+                return;
+            }
+            node = &node->items[static_cast<std::size_t>(name - names.begin())];
+        } else {
+            faults.add(origin, key, "no key '" + part + "' below the value " + shown(*node));
+            return;
+        }
+    }
+    if (node == &root) {
+        faults.add(origin, "", "the key is empty");
+    } else {
+        *node = {.kind = YamlNode::Kind::Scalar, .text = value, .origin = origin};
+    }
+}
+
+std::string format_bytes(std::int64_t bytes) {
+    for (const auto& [unit, scale] : kByteUnits) {
+        if (bytes != 0 && bytes % scale == 0) {
+            return fmt::format("{}{}", bytes / scale, unit);
+        }
+    }
+    return fmt::format("{}", bytes);
+}
+
+std::string YamlReader::path_of(std::string_view key) const {
+    return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
+}
+
+bool YamlReader::is_kind(const YamlNode& node, YamlNode::Kind kind, const std::string& path) {
+    if (node.kind == kind) {
+        return true;
+    }
+    const std::string_view wanted = kind == YamlNode::Kind::Map        ? "a map of keys"
+                                    : kind == YamlNode::Kind::Sequence ? "a list"
+                                                                       : "a value";
+    faults_.add(node.origin, path, fmt::format("got {}, needs {}", shown(node), wanted));
+    return false;
+}
+
+const YamlNode* YamlReader::get(std::string_view key, YamlNode::Kind kind) {
+    known_.emplace_back(key);
+    const YamlNode* node = map_.find(key);
+    if (node == nullptr) {
+        faults_.add(map_.origin, path_of(key), "missing");
+        return nullptr;
+    }
+    return is_kind(*node, kind, path_of(key)) ? node : nullptr;
+}
+
+void YamlReader::text(std::string_view key, std::string& out, std::size_t max_length) {
+    if (const YamlNode* node = get(key, YamlNode::Kind::Scalar)) {
+        out = node->text;
+        if (out.empty() || out.size() > max_length) {
+            faults_.add(node->origin,
+                        path_of(key),
+                        fmt::format("text of {} bytes (allowed: 1..{})", out.size(), max_length));
+        }
+    }
+}
+
+void YamlReader::integer(std::string_view key, std::int64_t& out, Range<std::int64_t> allowed) {
+    if (const YamlNode* node = get(key, YamlNode::Kind::Scalar)) {
+        out = read_number(*node,
+                          path_of(key),
+                          "needs a decimal integer",
+                          allowed,
+                          parse_number<std::int64_t>,
+                          show_number<std::int64_t>,
+                          faults_)
+                  .value_or(out);
+    }
+}
+
+void YamlReader::cycles(std::string_view key, Cycles& out, Range<std::int64_t> allowed) {
+    std::int64_t count = out.count();
+    integer(key, count, allowed);
+    out = Cycles{count};
+}
+
+void YamlReader::real(std::string_view key, double& out, Range<double> allowed) {
+    if (const YamlNode* node = get(key, YamlNode::Kind::Scalar)) {
+        out = read_number(*node,
+                          path_of(key),
+                          "needs a decimal number",
+                          allowed,
+                          parse_number<double>,
+                          show_number<double>,
+                          faults_)
+                  .value_or(out);
+    }
+}
+
+void YamlReader::bytes(std::string_view key, std::int64_t& out, Range<std::int64_t> allowed) {
+    if (const YamlNode* node = get(key, YamlNode::Kind::Scalar)) {
+        out = read_number(*node,
+                          path_of(key),
+                          "needs a size such as 192KiB",
+                          allowed,
+                          parse_bytes,
+                          format_bytes,
+                          faults_)
+                  .value_or(out);
+    }
+}
+
+std::optional<std::size_t> YamlReader::choice_index(std::string_view key,
+                                                    std::span<const std::string_view> names) {
+    const YamlNode* node = get(key, YamlNode::Kind::Scalar);
+    if (node == nullptr) {
+        return std::nullopt;
+    }
+    const auto name = std::ranges::find(names, node->text);
+    if (name == names.end()) {
+        faults_.add(node->origin,
+                    path_of(key),
+                    fmt::format("got {} (allowed: {})", shown(*node), fmt::join(names, ", ")));
+        return std::nullopt;
+    }
+    return static_cast<std::size_t>(name - names.begin());
+}
+
+void YamlReader::finish() {
+    for (auto entry = map_.entries.begin(); entry != map_.entries.end(); ++entry) {
+        const std::string path = path_of(shown(entry->key));
+        const auto first =
+            std::ranges::find(map_.entries.begin(), entry, entry->key, &YamlEntry::key);
+        if (first != entry) {
+            faults_.add(entry->origin,
+                        path,
+                        fmt::format("duplicate key, first given in line {}", first->origin.line));
+        } else if (entry->key == "<<") {
+            faults_.add(entry->origin, path, "merge keys are not supported, write the keys out");
+        } else if (std::ranges::find(known_, entry->key) == known_.end()) {
+            const bool short_enough = entry->key.size() <= kMaxShownLength;
+            faults_.add(entry->origin,
+                        path,
+                        "unknown key" + (short_enough ? did_you_mean(entry->key, known_) : ""));
+        }
+    }
+}
+
+} // namespace npusim::config

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/isa/instruction.h"
+
+#include "sim/base/error.h"
+
+#include <cstddef>
+#include <fmt/format.h>
+#include <type_traits>
+#include <utility>
+
+namespace npusim::isa {
+
+namespace {
+
+std::string text(const Tile& tile) {
+    return fmt::format("{}[{}] {} {}x{}{}",
+                       to_string(tile.memory),
+                       tile.address,
+                       to_string(tile.dtype),
+                       tile.rows,
+                       tile.cols,
+                       tile.contiguous() ? "" : fmt::format(" stride {}", tile.stride_bytes));
+}
+
+std::string operands(const Copy& op) {
+    return text(op.to) + ", " + text(op.from);
+}
+std::string operands(const Fixpipe& op) {
+    return text(op.to) + ", " + text(op.from);
+}
+std::string operands(const Vbrcb& op) {
+    return text(op.to) + ", " + text(op.from);
+}
+std::string operands(const Vcast& op) {
+    return text(op.to) + ", " + text(op.from);
+}
+std::string operands(const Vdup& op) {
+    return fmt::format("{}, {}", text(op.to), op.value);
+}
+std::string operands(const VectorBinary& op) {
+    return text(op.to) + ", " + text(op.a) + ", " + text(op.b);
+}
+std::string operands(const Mmad& op) {
+    return fmt::format(
+        "{}{}, {}, {}", text(op.c), op.accumulate ? " +=" : "", text(op.a), text(op.b));
+}
+std::string operands(const SetFlag& op) {
+    return fmt::format("{}->{} #{}", to_string(op.from), to_string(op.to), op.id);
+}
+std::string operands(const WaitFlag& op) {
+    return fmt::format("{}->{} #{}", to_string(op.from), to_string(op.to), op.id);
+}
+std::string operands(const CrossSet& op) {
+    return fmt::format("{} -> core {} #{}", to_string(op.pipe), op.target, op.id);
+}
+std::string operands(const CrossWait& op) {
+    return fmt::format("{} #{}", to_string(op.pipe), op.id);
+}
+
+/// Rules every operand obeys, collected behind one name so that a fault always names its op.
+class Checker {
+  public:
+    Checker(const Instruction& instruction, const config::HardwareConfig& hardware)
+        : instruction_(instruction), hardware_(hardware) {}
+
+    [[noreturn]] void fail(const std::string& what) const {
+        throw ProgramError(fmt::format("{}: {}", to_text(instruction_), what));
+    }
+    void require(bool holds, const char* what) const {
+        if (!holds) {
+            fail(what);
+        }
+    }
+    void tile(const char* operand, const Tile& tile) const {
+        if (tile.rows <= 0 || tile.cols <= 0 || tile.address < 0 || tile.stride_bytes < 0) {
+            fail(fmt::format("{}: rows, cols must be positive, address and stride not negative",
+                             operand));
+        }
+        if (tile.memory == Memory::Gm) {
+            return;
+        }
+        const config::BufferConfig& buffer = hardware_.buffer(tile.memory);
+        if (tile.end() > buffer.size_bytes) {
+            fail(fmt::format("{} ends at byte {} of {}, which holds {}",
+                             operand,
+                             tile.end(),
+                             to_string(tile.memory),
+                             buffer.size_bytes));
+        }
+        if (tile.address % buffer.align_bytes != 0) {
+            fail(fmt::format("{} at address {} of {}, which is not a multiple of {}",
+                             operand,
+                             tile.address,
+                             to_string(tile.memory),
+                             buffer.align_bytes));
+        }
+    }
+    void tile_in(const char* operand, const Tile& view, Memory memory) const {
+        tile(operand, view);
+        if (view.memory != memory) {
+            fail(fmt::format("{} must be in {}", operand, to_string(memory)));
+        }
+    }
+    void flag(std::int64_t id, std::int64_t count) const {
+        if (id < 0 || id >= count) {
+            fail(fmt::format("flag id {} (allowed: 0..{})", id, count - 1));
+        }
+    }
+    /// One repeat a row, unless all rows are contiguous; the repeat counter has 8 bits.
+    void repeats(bool dense, const Tile& widest) const {
+        if (!dense && widest.row_bytes() > hardware_.vector.repeat_bytes) {
+            fail(fmt::format("a strided row of {} bytes is longer than a repeat ({})",
+                             widest.row_bytes(),
+                             hardware_.vector.repeat_bytes));
+        }
+    }
+    [[nodiscard]] const config::HardwareConfig& hardware() const { return hardware_; }
+
+  private:
+    const Instruction& instruction_;
+    const config::HardwareConfig& hardware_;
+};
+
+bool same_shape(const Tile& a, const Tile& b) {
+    return a.rows == b.rows && a.cols == b.cols;
+}
+
+void check_op(const Copy& op, const Checker& checker) {
+    checker.tile("to", op.to);
+    checker.tile("from", op.from);
+    checker.require(same_shape(op.to, op.from), "to and from differ in shape");
+    checker.require(op.to.dtype == op.from.dtype, "a copy does not convert");
+}
+
+void check_op(const Fixpipe& op, const Checker& checker) {
+    checker.tile("to", op.to);
+    checker.tile_in("from", op.from, Memory::L0c);
+    checker.require(same_shape(op.to, op.from), "to and from differ in shape");
+    checker.require(op.from.dtype == DType::Fp32, "L0C holds fp32");
+}
+
+void check_op(const Mmad& op, const Checker& checker) {
+    checker.tile_in("c", op.c, Memory::L0c);
+    checker.tile_in("a", op.a, Memory::L0a);
+    checker.tile_in("b", op.b, Memory::L0b);
+    checker.require(op.c.rows == op.a.rows && op.c.cols == op.b.cols && op.a.cols == op.b.rows,
+                    "shapes must be [M,N] = [M,K] * [K,N]");
+    checker.require(op.a.dtype == op.b.dtype, "a and b differ in dtype");
+    checker.require(op.c.dtype == DType::Fp32, "c must be fp32");
+    if (!checker.hardware().cube.formats.contains(op.a.dtype)) {
+        checker.fail(fmt::format("the cube has no {} format", to_string(op.a.dtype)));
+    }
+}
+
+void check_op(const VectorBinary& op, const Checker& checker) {
+    checker.tile_in("to", op.to, Memory::Ub);
+    checker.tile_in("a", op.a, Memory::Ub);
+    checker.tile_in("b", op.b, Memory::Ub);
+    const bool block_column = op.b.rows == op.to.rows && op.b.row_bytes() == kVectorBlockBytes;
+    checker.require(same_shape(op.to, op.a) && (same_shape(op.to, op.b) || block_column),
+                    "shapes must agree (b may be a column of 32-byte blocks)");
+    checker.require(op.to.dtype == op.a.dtype && op.to.dtype == op.b.dtype, "dtypes must agree");
+    const bool dense =
+        op.to.contiguous() && op.a.contiguous() && op.b.contiguous() && same_shape(op.to, op.b);
+    checker.repeats(dense, op.to);
+}
+
+void check_op(const Vbrcb& op, const Checker& checker) {
+    checker.tile_in("to", op.to, Memory::Ub);
+    checker.tile_in("from", op.from, Memory::Ub);
+    checker.require(op.from.rows == 1 && op.to.rows == op.from.cols &&
+                        op.to.row_bytes() == kVectorBlockBytes && op.to.contiguous(),
+                    "shapes must be [C, 32 bytes] = [1,C]");
+    checker.require(op.to.dtype == op.from.dtype, "dtypes must agree");
+}
+
+void check_op(const Vcast& op, const Checker& checker) {
+    checker.tile_in("to", op.to, Memory::Ub);
+    checker.tile_in("from", op.from, Memory::Ub);
+    checker.require(same_shape(op.to, op.from), "to and from differ in shape");
+    checker.repeats(op.to.contiguous() && op.from.contiguous(),
+                    bytes_of(op.to.dtype) > bytes_of(op.from.dtype) ? op.to : op.from);
+}
+
+void check_op(const Vdup& op, const Checker& checker) {
+    checker.tile_in("to", op.to, Memory::Ub);
+    checker.repeats(op.to.contiguous(), op.to);
+}
+
+template <class Flag>
+requires std::is_same_v<Flag, SetFlag> || std::is_same_v<Flag, WaitFlag>
+void check_op(const Flag& op, const Checker& checker) {
+    checker.flag(op.id, checker.hardware().sync.flag_ids);
+    checker.require(op.from != op.to, "a flag joins two different pipes");
+    checker.require(op.from != Pipe::Scalar && op.to != Pipe::Scalar,
+                    "the scalar unit takes no flags");
+}
+
+void check_op(const CrossSet& op, const Checker& checker) {
+    checker.flag(op.id, checker.hardware().sync.cross_flag_ids);
+    const bool split = checker.hardware().composition == config::Composition::Split;
+    const std::int64_t cores = split ? 1 + checker.hardware().vector_cores : 1;
+    if (op.target < 0 || op.target >= cores) {
+        checker.fail(fmt::format("core {} (allowed: 0..{})", op.target, cores - 1));
+    }
+}
+
+void check_op(const CrossWait& op, const Checker& checker) {
+    checker.flag(op.id, checker.hardware().sync.cross_flag_ids);
+}
+
+Pipe link_pipe(const Instruction& instruction,
+               const Tile& to,
+               const Tile& from,
+               const config::HardwareConfig& hardware) {
+    const config::LinkConfig* link = hardware.link(from.memory, to.memory);
+    if (link == nullptr) {
+        throw ProgramError(fmt::format("{}: {} has no path {} -> {}",
+                                       to_text(instruction),
+                                       hardware.name,
+                                       to_string(from.memory),
+                                       to_string(to.memory)));
+    }
+    return link->pipe;
+}
+
+template <std::size_t... I> std::vector<OpDoc> docs(std::index_sequence<I...> /*unused*/) {
+    return {{std::variant_alternative_t<I, Instruction>::kName,
+             std::variant_alternative_t<I, Instruction>::kDoc}...};
+}
+
+} // namespace
+
+std::string_view name_of(const Instruction& instruction) {
+    return std::visit([](const auto& op) { return std::decay_t<decltype(op)>::kName; },
+                      instruction);
+}
+
+std::string to_text(const Instruction& instruction) {
+    return std::visit(
+        [](const auto& op) {
+            return fmt::format("{} {}", std::decay_t<decltype(op)>::kName, operands(op));
+        },
+        instruction);
+}
+
+Pipe pipe_of(const Instruction& instruction, const config::HardwareConfig& hardware) {
+    return std::visit(
+        Overloaded{
+            [&](const Copy& op) { return link_pipe(instruction, op.to, op.from, hardware); },
+            [&](const Fixpipe& op) { return link_pipe(instruction, op.to, op.from, hardware); },
+            [](const Mmad&) { return Pipe::Cube; },
+            [](const VectorBinary&) { return Pipe::Vector; },
+            [](const Vbrcb&) { return Pipe::Vector; },
+            [](const Vcast&) { return Pipe::Vector; },
+            [](const Vdup&) { return Pipe::Vector; },
+            [](const SetFlag& op) { return op.from; },
+            [](const WaitFlag& op) { return op.to; },
+            [](const CrossSet& op) { return op.pipe; },
+            [](const CrossWait& op) { return op.pipe; },
+        },
+        instruction);
+}
+
+void check(const Instruction& instruction, const config::HardwareConfig& hardware) {
+    const Checker checker(instruction, hardware);
+    std::visit([&](const auto& op) { check_op(op, checker); }, instruction);
+}
+
+std::int64_t macs(const Instruction& instruction) {
+    const auto* op = std::get_if<Mmad>(&instruction);
+    return op == nullptr ? 0 : op->a.rows * op->a.cols * op->b.cols;
+}
+
+std::vector<OpDoc> op_reference() {
+    return docs(std::make_index_sequence<std::variant_size_v<Instruction>>{});
+}
+
+} // namespace npusim::isa

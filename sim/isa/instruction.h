@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sim/config/hardware.h"
+#include "sim/isa/op_list.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace npusim::isa {
+
+/// The op's mnemonic.
+std::string_view name_of(const Instruction& instruction);
+
+/// One line of assembly-like text, e.g. `mmad l0c[0] f32 16x16, l0a[0] fp16 16x16, ...`.
+std::string to_text(const Instruction& instruction);
+
+/// The pipe that runs `instruction` on this chip. Throws ProgramError for a path the chip lacks.
+Pipe pipe_of(const Instruction& instruction, const config::HardwareConfig& hardware);
+
+/// Checks shapes, dtypes, alignment, capacity and flag ranges. Throws ProgramError naming op,
+/// operand, value and what is allowed.
+void check(const Instruction& instruction, const config::HardwareConfig& hardware);
+
+/// Multiply-accumulates done on the cube; 0 for anything but mmad.
+std::int64_t macs(const Instruction& instruction);
+
+struct OpDoc {
+    std::string_view name;
+    std::string_view doc;
+};
+/// The op reference, in the order of the op list.
+std::vector<OpDoc> op_reference();
+
+} // namespace npusim::isa

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sim/isa/ops/copy.h"
+#include "sim/isa/ops/fixpipe.h"
+#include "sim/isa/ops/mmad.h"
+#include "sim/isa/ops/sync.h"
+#include "sim/isa/ops/vector_ops.h"
+
+#include <variant>
+
+namespace npusim::isa {
+
+/// Every op of the machine, once. Execution, cost, text form and the op reference visit this list,
+/// so an op that lacks one of them does not compile.
+using Instruction = std::variant<Copy,
+                                 Mmad,
+                                 Fixpipe,
+                                 Vadd,
+                                 Vsub,
+                                 Vmul,
+                                 Vand,
+                                 Vbrcb,
+                                 Vcast,
+                                 Vdup,
+                                 SetFlag,
+                                 WaitFlag,
+                                 CrossSet,
+                                 CrossWait>;
+
+/// Combines lambdas into one visitor.
+template <class... F> struct Overloaded : F... { using F::operator()...; };
+template <class... F> Overloaded(F...) -> Overloaded<F...>;
+
+} // namespace npusim::isa

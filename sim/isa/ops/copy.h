@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sim/isa/tile.h"
+
+#include <string_view>
+
+namespace npusim::isa {
+
+/// DMA transfer: to [R,C] = from [R,C], same dtype. The memories choose the link, and the link the
+/// pipe (MTE1, MTE2 or MTE3); a pair the chip has no link for is a ProgramError.
+struct Copy {
+    static constexpr std::string_view kName = "copy";
+    static constexpr std::string_view kDoc = "to[R,C] = from[R,C] by MTE1, MTE2 or MTE3";
+    Tile to;
+    Tile from;
+    bool cold = false; ///< the GM side lives in HBM rather than in L2
+};
+
+} // namespace npusim::isa

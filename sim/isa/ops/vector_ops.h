@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sim/isa/tile.h"
+
+#include <cstdint>
+#include <string_view>
+
+namespace npusim::isa {
+
+/// The unit of vector operand addressing: 32 bytes (Ascend C programming guide).
+inline constexpr std::int64_t kVectorBlockBytes = 32;
+
+/// Element-wise vector op: to [R,C] = a (op) b, one dtype, all in UB. A source with stride 0
+/// repeats its row. `b.cols` may be the 32-byte block of a broadcast column (see Vbrcb): it is then
+/// reused along the row, as a block stride of 0 does on the device.
+struct VectorBinary {
+    Tile to;
+    Tile a;
+    Tile b;
+};
+
+struct Vadd : VectorBinary {
+    static constexpr std::string_view kName = "vadd";
+    static constexpr std::string_view kDoc = "to[R,C] = a + b";
+};
+struct Vsub : VectorBinary {
+    static constexpr std::string_view kName = "vsub";
+    static constexpr std::string_view kDoc = "to[R,C] = a - b";
+};
+struct Vmul : VectorBinary {
+    static constexpr std::string_view kName = "vmul";
+    static constexpr std::string_view kDoc = "to[R,C] = a * b";
+};
+/// Bitwise, so a mask of all-ones and all-zeros patterns selects elements exactly, infinities
+/// included.
+struct Vand : VectorBinary {
+    static constexpr std::string_view kName = "vand";
+    static constexpr std::string_view kDoc = "to[R,C] = a & b, bit by bit";
+};
+
+/// Broadcast of a row into a column of 32-byte blocks: to [C,B] with to(c, :) = from(0, c), where B
+/// elements fill 32 bytes.
+struct Vbrcb {
+    static constexpr std::string_view kName = "vbrcb";
+    static constexpr std::string_view kDoc = "to[C,32 B] = each element of from[1,C] repeated";
+    Tile to;
+    Tile from;
+};
+
+/// Conversion: to [R,C] = round(from [R,C]) between dtypes, to nearest even.
+struct Vcast {
+    static constexpr std::string_view kName = "vcast";
+    static constexpr std::string_view kDoc = "to[R,C] = from converted to to's dtype";
+    Tile to;
+    Tile from;
+};
+
+/// Fill: to [R,C] = value.
+struct Vdup {
+    static constexpr std::string_view kName = "vdup";
+    static constexpr std::string_view kDoc = "to[R,C] = value";
+    Tile to;
+    float value = 0;
+};
+
+} // namespace npusim::isa

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sim/config/hardware.h"
+#include "sim/functional/memory.h"
+#include "sim/isa/program.h"
+#include "sim/model/pipe_unit.h"
+#include "sim/observe/observer.h"
+#include "sim/timing/cost.h"
+#include "sim/timing/scoreboard.h"
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <systemc>
+#include <vector>
+
+namespace npusim::model {
+
+/// The global-memory port of a core.
+class GmInterface : public virtual sc_core::sc_interface {
+  public:
+    /// When a transfer started at `now` ends, given its end on an idle chip.
+    virtual Cycles transfer(Cycles now, Cycles alone, const timing::GmTraffic& traffic) = 0;
+};
+
+/// What cores of one chip share besides memory.
+class CoreHost {
+  public:
+    CoreHost() = default;
+    CoreHost(const CoreHost&) = delete;
+    CoreHost& operator=(const CoreHost&) = delete;
+    CoreHost(CoreHost&&) = delete;
+    CoreHost& operator=(CoreHost&&) = delete;
+    virtual ~CoreHost() = default;
+    /// Raises cross-core event `id` of core `target` in the AI core of core `source`.
+    virtual void cross_set(std::size_t source, std::int32_t target, std::int32_t id) = 0;
+    virtual void fail() noexcept = 0;
+};
+
+/// What one core runs and reports to.
+struct CoreSetup {
+    std::size_t index = 0;
+    observe::CoreInfo info;
+    isa::Program program;
+    functional::GlobalMemory* gm = nullptr; ///< null: timing only
+};
+
+/// One instruction stream: a dispatcher (the scalar unit), its pipes, flags and local buffers.
+class Core : public sc_core::sc_module, private PipeHost {
+  public:
+    Core(const sc_core::sc_module_name& name,
+         const config::HardwareConfig& hardware,
+         CoreSetup setup,
+         CoreHost& host,
+         const observe::Observers& observers);
+
+    sc_core::sc_port<GmInterface> gm{"gm"};
+
+    /// Raises cross-core event `id` once the signal has crossed.
+    void cross_raise(std::int32_t id);
+    [[nodiscard]] bool finished() const;
+    /// One line per pipe: what it waits for and who should set it.
+    [[nodiscard]] std::string report() const;
+    [[nodiscard]] const observe::CoreInfo& info() const { return setup_.info; }
+
+  private:
+    void dispatch();
+    bool fetch();
+    void deliver_cross();
+    PipeUnit* unit(Pipe pipe) const { return units_[static_cast<std::size_t>(pipe)].get(); }
+
+    bool pass(const isa::Instruction& instruction) override;
+    Timing begin(const isa::Instruction& instruction, Cycles start) override;
+    void complete(const isa::Instruction& instruction) override;
+    void span(Pipe pipe,
+              observe::State state,
+              Cycles start,
+              Cycles end,
+              const isa::Instruction* instruction) override;
+    void fail() noexcept override { host_.fail(); }
+
+    const config::HardwareConfig& hardware_;
+    CoreSetup setup_;
+    CoreHost& host_;
+    const observe::Observers& observers_;
+    timing::Scoreboard flags_;
+    std::optional<functional::CoreMemory> memory_;
+    std::array<std::unique_ptr<PipeUnit>, kPipeCount> units_;
+
+    isa::Block* block_ = nullptr; ///< being dispatched
+    std::size_t next_ = 0;        ///< index in block_
+    bool fetched_all_ = false;
+    Cycles local_; ///< the dispatcher's own time; runs ahead of the kernel while queues have room
+    std::optional<Pipe> waits_for_room_;
+
+    struct Crossing {
+        Cycles at;
+        std::int32_t id;
+    };
+    std::deque<Crossing> crossings_;
+    sc_core::sc_event crossing_;
+    sc_core::sc_event start_;
+};
+
+} // namespace npusim::model

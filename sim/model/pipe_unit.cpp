@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/model/pipe_unit.h"
+
+#include "sim/model/clock.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace npusim::model {
+
+namespace {
+
+bool is_sync(const isa::Instruction& instruction) {
+    return std::visit(isa::Overloaded{
+                          [](const isa::SetFlag&) { return true; },
+                          [](const isa::WaitFlag&) { return true; },
+                          [](const isa::CrossSet&) { return true; },
+                          [](const isa::CrossWait&) { return true; },
+                          [](const auto&) { return false; },
+                      },
+                      instruction);
+}
+
+} // namespace
+
+PipeUnit::PipeUnit(const sc_core::sc_module_name& name,
+                   Pipe pipe,
+                   std::size_t queue_depth,
+                   PipeHost& host)
+    : sc_module(name), pipe_(pipe), queue_depth_(queue_depth), host_(host) {
+    SC_HAS_PROCESS(PipeUnit);
+    SC_METHOD(step);
+    sensitive << wake_;
+    dont_initialize();
+}
+
+void PipeUnit::push(const isa::Instruction& instruction, Cycles issued) {
+    const bool was_idle = drained();
+    queue_.push_back({instruction, issued});
+    if (was_idle) {
+        wake_.notify(to_time(std::max(issued, now()) - now()));
+    }
+}
+
+void PipeUnit::flag_raised() {
+    if (blocked_) {
+        wake_.notify(sc_core::SC_ZERO_TIME);
+    }
+}
+
+void PipeUnit::step() {
+    try {
+        if (executing_) {
+            finish_current();
+        }
+        while (start_next()) {
+        }
+    } catch (...) {
+        host_.fail();
+    }
+}
+
+void PipeUnit::finish_current() {
+    executing_ = false;
+    if (is_sync(current_)) {
+        host_.span(pipe_, observe::State::Sync, start_, now(), &current_);
+    } else {
+        host_.span(pipe_, observe::State::Busy, start_, alone_, &current_);
+        if (now() > alone_) {
+            host_.span(pipe_, observe::State::Gm, alone_, now(), &current_);
+        }
+    }
+    host_.complete(current_);
+}
+
+/// Starts the head if it can; true if it ended at once and the next may start in the same cycle.
+bool PipeUnit::start_next() {
+    if (queue_.empty()) {
+        return false;
+    }
+    const Entry& head = queue_.front();
+    if (head.issued > now()) {
+        wake_.notify(to_time(head.issued - now()));
+        return false;
+    }
+    if (!host_.pass(head.instruction)) {
+        if (!std::exchange(blocked_, true)) {
+            blocked_since_ = now();
+        }
+        return false;
+    }
+    if (std::exchange(blocked_, false) && now() > blocked_since_) {
+        const bool cross = std::holds_alternative<isa::CrossWait>(head.instruction);
+        host_.span(pipe_,
+                   cross ? observe::State::CrossCore : observe::State::Flag,
+                   blocked_since_,
+                   now(),
+                   &head.instruction);
+    }
+    current_ = head.instruction;
+    queue_.pop_front();
+    room_.notify(sc_core::SC_ZERO_TIME);
+    start_ = now();
+    const PipeHost::Timing timing = host_.begin(current_, start_);
+    alone_ = timing.alone;
+    executing_ = true;
+    if (timing.end > start_) {
+        wake_.notify(to_time(timing.end - start_));
+        return false;
+    }
+    finish_current();
+    return true;
+}
+
+} // namespace npusim::model

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/model/simulation.h"
+
+#include "sim/base/error.h"
+#include "sim/model/clock.h"
+#include "sim/model/core.h"
+#include "sim/timing/gm_server.h"
+
+#include <algorithm>
+#include <exception>
+#include <fmt/format.h>
+#include <memory>
+#include <string>
+#include <systemc>
+
+// The packaged library brings its own main and asks for this; npusim elaborates from its own main.
+// NOLINTNEXTLINE(readability-identifier-naming)
+extern "C" int sc_main(int /*argc*/, char** /*argv*/) {
+    return 0;
+}
+
+namespace npusim::model {
+
+namespace {
+
+using Pipes = std::vector<Pipe>;
+
+observe::CoreInfo core_info(const config::HardwareConfig& hardware, isa::CoreId id) {
+    if (hardware.composition == config::Composition::Fused) {
+        return {fmt::format("core{}", id.ai_core),
+                Pipes{Pipe::Scalar,
+                      Pipe::Mte2,
+                      Pipe::Mte1,
+                      Pipe::Cube,
+                      Pipe::FixPipe,
+                      Pipe::Vector,
+                      Pipe::Mte3}};
+    }
+    if (id.unit == 0) {
+        return {fmt::format("core{}.cube", id.ai_core),
+                Pipes{Pipe::Scalar, Pipe::Mte2, Pipe::Mte1, Pipe::Cube, Pipe::FixPipe}};
+    }
+    return {fmt::format("core{}.vector{}", id.ai_core, id.unit - 1),
+            Pipes{Pipe::Scalar, Pipe::Mte2, Pipe::Vector, Pipe::Mte3}};
+}
+
+/// L2 and HBM behind every core's port.
+class GlobalMemoryModule : public sc_core::sc_module, public GmInterface {
+  public:
+    GlobalMemoryModule(const sc_core::sc_module_name& name, const config::GmConfig& config)
+        : sc_module(name), server_(config) {}
+    Cycles transfer(Cycles now, Cycles alone, const timing::GmTraffic& traffic) override {
+        return server_.finish(now, alone, traffic);
+    }
+
+  private:
+    timing::GmServer server_;
+};
+
+/// The chip: AI cores around a shared global memory.
+class Chip : public sc_core::sc_module, private CoreHost {
+  public:
+    Chip(const sc_core::sc_module_name& name,
+         const config::HardwareConfig& hardware,
+         const Job& job,
+         const observe::Observers& observers)
+        : sc_module(name), ids_(isa::core_ids(hardware)), gm_("gm", hardware.gm) {
+        CoreHost& self = *this;
+        for (std::size_t i = 0; i < ids_.size(); ++i) {
+            const observe::CoreInfo info = core_info(hardware, ids_[i]);
+            std::string module_name = info.name;
+            std::replace(module_name.begin(), module_name.end(), '.', '_');
+            cores_.push_back(
+                std::make_unique<Core>(sc_core::sc_module_name(module_name.c_str()),
+                                       hardware,
+                                       CoreSetup{i, info, job.program(ids_[i]), job.gm},
+                                       self,
+                                       observers));
+        }
+        for (const auto& core : cores_) {
+            core->gm.bind(gm_);
+        }
+    }
+
+    [[nodiscard]] std::vector<observe::CoreInfo> infos() const {
+        std::vector<observe::CoreInfo> infos;
+        for (const auto& core : cores_) {
+            infos.push_back(core->info());
+        }
+        return infos;
+    }
+    void rethrow() const {
+        if (error_) {
+            std::rethrow_exception(error_);
+        }
+    }
+    /// Throws if the kernel ran out of events with work left.
+    void check_finished() const {
+        std::string stuck;
+        for (const auto& core : cores_) {
+            if (!core->finished()) {
+                stuck += core->report();
+            }
+        }
+        if (!stuck.empty()) {
+            throw ModelError(
+                fmt::format("deadlock at cycle {}: no pipe can proceed\n{}", now().count(), stuck));
+        }
+    }
+
+  private:
+    void cross_set(std::size_t source, std::int32_t target, std::int32_t id) override {
+        const std::size_t first = source - static_cast<std::size_t>(ids_[source].unit);
+        cores_[first + static_cast<std::size_t>(target)]->cross_raise(id);
+    }
+    void fail() noexcept override {
+        if (!error_) {
+            error_ = std::current_exception();
+        }
+        sc_core::sc_stop();
+    }
+
+    std::vector<isa::CoreId> ids_;
+    GlobalMemoryModule gm_;
+    std::vector<std::unique_ptr<Core>> cores_;
+    std::exception_ptr error_;
+};
+
+/// A fresh kernel for each simulation: the packaged SystemC keeps one global context, and resetting
+/// it (modules destroyed first) is the one safe way to run again in a process.
+class KernelSession {
+  public:
+    KernelSession() {
+        sc_core::sc_get_curr_simcontext()->reset();
+        sc_core::sc_report_handler::set_actions(sc_core::SC_INFO, sc_core::SC_DO_NOTHING);
+        sc_core::sc_report_handler::set_actions(sc_core::SC_WARNING, sc_core::SC_THROW);
+    }
+};
+
+} // namespace
+
+Cycles simulate(const config::HardwareConfig& hardware,
+                const Job& job,
+                const observe::Observers& observers) {
+    const KernelSession session;
+    Chip chip("chip", hardware, job, observers);
+    const std::vector<observe::CoreInfo> infos = chip.infos();
+    for (observe::Observer* observer : observers) {
+        observer->on_begin(infos);
+    }
+    sc_core::sc_start();
+    chip.rethrow();
+    chip.check_finished();
+    const Cycles total = std::max(now(), hardware.launch);
+    for (observe::Observer* observer : observers) {
+        observer->on_end(total);
+    }
+    return total;
+}
+
+} // namespace npusim::model

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sim/config/hardware.h"
+#include "sim/functional/memory.h"
+#include "sim/isa/core_id.h"
+#include "sim/isa/program.h"
+#include "sim/observe/observer.h"
+
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+namespace npusim::model {
+
+/// What to run: one program per core; a core whose program is empty stays idle.
+struct Job {
+    std::function<isa::Program(isa::CoreId)> program;
+    functional::GlobalMemory* gm = nullptr; ///< null: timing only
+};
+
+/// Runs `job` from launch to the last completion and returns the cycles that took. One call at a
+/// time per process; each call starts from a fresh kernel.
+/// Throws ProgramError for an illegal instruction and ModelError for a deadlock.
+Cycles simulate(const config::HardwareConfig& hardware,
+                const Job& job,
+                const observe::Observers& observers);
+
+} // namespace npusim::model

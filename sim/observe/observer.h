@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sim/base/cycles.h"
+#include "sim/base/units.h"
+#include "sim/isa/op_list.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace npusim::observe {
+
+/// What a pipe does in a span of time. Anything not covered by a span is idle.
+enum class State : std::uint8_t {
+    Busy,      ///< executing an op
+    Flag,      ///< stalled: waits for another pipe's flag
+    CrossCore, ///< stalled: waits for another core's flag
+    Gm,        ///< stalled: global memory is serving others
+    Sync,      ///< stalled: executing a set or wait itself
+    QueueFull, ///< stalled: the scalar unit cannot dispatch
+    Launch,    ///< stalled: the kernel is being launched
+};
+inline constexpr std::size_t kStateCount = 7;
+inline constexpr std::array<std::string_view, kStateCount> kStateNames{
+    "busy", "flag", "cross_core", "gm", "sync", "queue_full", "launch"};
+constexpr std::string_view to_string(State state) {
+    return kStateNames[static_cast<std::size_t>(state)];
+}
+
+/// One core of the chip: a stream of instructions and its pipes.
+struct CoreInfo {
+    std::string name; ///< e.g. "core3.cube", "core3.vector1", "core0"
+    std::vector<Pipe> pipes;
+};
+
+/// A stretch of one pipe's time in one state. Spans of one pipe never overlap.
+struct Span {
+    std::size_t core = 0;
+    Pipe pipe = Pipe::Scalar;
+    State state = State::Busy;
+    Cycles start;
+    Cycles end;
+    const isa::Instruction* instruction = nullptr; ///< null for launch and dispatch
+};
+
+/// An instruction begins; it would end at `alone` on an idle chip. Starts come in order of time.
+struct Start {
+    std::size_t core = 0;
+    Pipe pipe = Pipe::Scalar;
+    Cycles start;
+    Cycles alone;
+};
+
+/// Bytes through the global-memory port, as each transfer starts.
+struct GmAccess {
+    std::size_t core = 0;
+    std::int64_t bytes = 0;
+    bool write = false;
+};
+
+/// Listens to a run; every hook may be left out. Spans come in order of their end per pipe.
+class Observer {
+  public:
+    Observer() = default;
+    Observer(const Observer&) = delete;
+    Observer& operator=(const Observer&) = delete;
+    Observer(Observer&&) = delete;
+    Observer& operator=(Observer&&) = delete;
+    virtual ~Observer() = default;
+    virtual void on_begin(const std::vector<CoreInfo>& /*cores*/) {}
+    virtual void on_start(const Start& /*start*/) {}
+    virtual void on_span(const Span& /*span*/) {}
+    virtual void on_gm(const GmAccess& /*access*/) {}
+    virtual void on_end(Cycles /*total*/) {}
+};
+
+using Observers = std::vector<Observer*>;
+
+} // namespace npusim::observe

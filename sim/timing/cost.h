@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sim/base/cycles.h"
+#include "sim/config/hardware.h"
+#include "sim/isa/op_list.h"
+
+#include <cstdint>
+
+namespace npusim::timing {
+
+/// Cycles `instruction` occupies its pipe with nobody else on the chip.
+///
+/// mmad: startup + ceil(M/m) ceil(K/k) ceil(N/n) blocks; vector: ceil(slope * repeats + base);
+/// transfers: startup + ceil(bytes / rate), plus gm.miss_latency when the GM side is in HBM.
+/// Throws ProgramError for a path the chip lacks.
+Cycles cost(const isa::Instruction& instruction, const config::HardwareConfig& hardware);
+
+/// Vector repeats of an op over `rows` rows of `row_bytes` bytes: whole repeats over the lot if
+/// `dense`, otherwise whole repeats per row.
+std::int64_t
+repeats(std::int64_t rows, std::int64_t row_bytes, bool dense, std::int64_t repeat_bytes);
+
+/// A transfer as global memory sees it: zero bytes if the instruction does not touch GM.
+struct GmTraffic {
+    std::int64_t bytes = 0;      ///< payload
+    std::int64_t line_bytes = 0; ///< payload with every inner run rounded up to whole lines
+    bool write = false;
+    bool cold = false;
+};
+GmTraffic gm_traffic(const isa::Instruction& instruction, const config::HardwareConfig& hardware);
+
+} // namespace npusim::timing

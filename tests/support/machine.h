@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sim/config/hardware.h"
+#include "sim/isa/instruction.h"
+#include "sim/model/simulation.h"
+#include "sim/observe/statistics.h"
+#include "traces/timeline.h"
+
+#include <string>
+#include <utility>
+
+namespace npusim::test {
+
+/// A shipped hardware file with overrides.
+inline config::HardwareConfig hardware(const std::string& name,
+                                       const std::vector<config::Override>& overrides = {}) {
+    return config::load_hardware(NPUSIM_SOURCE_DIR "/configs/hardware/" + name + ".yaml",
+                                 overrides);
+}
+
+/// One fused core that starts at cycle 0, with round numbers: every link 64 B/cycle after 10
+/// cycles, GM without limits.
+inline config::HardwareConfig tiny() {
+    config::HardwareConfig machine = hardware("fused-local");
+    machine.name = "tiny";
+    machine.ai_cores = 1;
+    machine.launch = Cycles{0};
+    machine.scalar = {Cycles{1}, 4};
+    machine.cube.startup = Cycles{6};
+    machine.cube.formats[DType::Fp16] = {16, 16, 16, 1};
+    machine.sync.set_flag = Cycles{1};
+    machine.sync.wait_flag = Cycles{1};
+    for (config::LinkConfig& link : machine.links) {
+        link.bytes_per_cycle = 64;
+        link.startup = Cycles{10};
+    }
+    machine.gm.hbm_bytes_per_cycle = 1e6;
+    machine.gm.l2_read_bytes_per_cycle = 1e6;
+    machine.gm.l2_write_bytes_per_cycle = 1e6;
+    machine.gm.miss_latency = Cycles{0};
+    return machine;
+}
+
+/// The timeline of one program on core 0, timing only.
+inline std::string timeline(const config::HardwareConfig& machine, const isa::Block& program) {
+    traces::Timeline timeline;
+    const model::Job job{[&](isa::CoreId core) {
+                             return core == isa::CoreId{} ? isa::from_list(program)
+                                                          : isa::Program{};
+                         },
+                         nullptr};
+    model::simulate(machine, job, {&timeline});
+    return timeline.text();
+}
+
+/// The statistics of the same.
+inline observe::RunStatistics statistics(const config::HardwareConfig& machine,
+                                         const isa::Block& program) {
+    observe::StatisticsCollector collector;
+    const model::Job job{[&](isa::CoreId core) {
+                             return core == isa::CoreId{} ? isa::from_list(program)
+                                                          : isa::Program{};
+                         },
+                         nullptr};
+    model::simulate(machine, job, {&collector});
+    return collector.result();
+}
+
+/// A dense fp16 tile.
+inline isa::Tile half(Memory memory, std::int64_t address, std::int64_t rows, std::int64_t cols) {
+    return isa::dense(memory, DType::Fp16, address, rows, cols);
+}
+
+} // namespace npusim::test

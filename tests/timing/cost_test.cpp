@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/base/error.h"
+#include "sim/timing/cost.h"
+#include "sim/timing/gm_server.h"
+#include "sim/timing/scoreboard.h"
+#include "tests/support/catch.hpp"
+#include "tests/support/machine.h"
+
+using namespace npusim;
+
+namespace {
+
+std::int64_t mmad_cycles(DType dtype, std::int64_t m, std::int64_t k, std::int64_t n) {
+    const auto machine = test::hardware("ascend-910b");
+    return timing::cost(isa::Mmad{isa::dense(Memory::L0c, DType::Fp32, 0, m, n),
+                                  isa::dense(Memory::L0a, dtype, 0, m, k),
+                                  isa::dense(Memory::L0b, dtype, 0, k, n),
+                                  false},
+                        machine)
+        .count();
+}
+
+} // namespace
+
+TEST_CASE("mmad on 910B takes the cycles of the published golden cases") {
+    // hw-native-sys/pto-isa tests/costmodel: half 40x50x60 54, half 128x128x64 262, float
+    // 120x110x50 902
+    CHECK(mmad_cycles(DType::Fp16, 40, 50, 60) == 54);
+    CHECK(mmad_cycles(DType::Fp16, 128, 128, 64) == 262);
+    CHECK(mmad_cycles(DType::Fp32, 120, 110, 50) == 902);
+}
+
+TEST_CASE("a vector op costs slope times repeats plus base, rounded up") {
+    const auto machine = test::hardware("ascend-910b");
+    const auto ub = [](std::int64_t address, std::int64_t rows, std::int64_t cols) {
+        return isa::dense(Memory::Ub, DType::Fp32, address, rows, cols);
+    };
+    // 64 repeats of 256 bytes: 2.11 * 64 + 24 = 159.04
+    CHECK(timing::cost(isa::Vadd{{ub(0, 64, 64), ub(16384, 64, 64), ub(32768, 64, 64)}}, machine) ==
+          Cycles{160});
+    // Dense rows of 64 bytes share repeats; strided ones take one each.
+    CHECK(timing::repeats(64, 64, true, 256) == 16);
+    CHECK(timing::repeats(64, 64, false, 256) == 64);
+    CHECK(timing::repeats(3, 300, false, 256) == 6);
+}
+
+TEST_CASE("a transfer takes start-up plus bytes over rate, rounded up") {
+    auto machine = test::tiny();
+    const isa::Copy copy{test::half(Memory::L1, 0, 16, 16), test::half(Memory::Gm, 0, 16, 16)};
+    CHECK(timing::cost(copy, machine) == Cycles{10 + 8});
+    for (auto& link : machine.links) {
+        link.bytes_per_cycle = 63;
+    }
+    CHECK(timing::cost(copy, machine) == Cycles{10 + 9});
+}
+
+TEST_CASE("reading from HBM adds the miss latency") {
+    auto machine = test::tiny();
+    machine.gm.miss_latency = Cycles{100};
+    isa::Copy copy{test::half(Memory::L1, 0, 16, 16), test::half(Memory::Gm, 0, 16, 16), false};
+    const Cycles warm = timing::cost(copy, machine);
+    copy.cold = true;
+    CHECK(timing::cost(copy, machine) == warm + Cycles{100});
+}
+
+TEST_CASE("a path the chip lacks is refused by name") {
+    const auto machine = test::hardware("ascend-910b");
+    const isa::Instruction copy =
+        isa::Copy{test::half(Memory::L1, 0, 16, 16), test::half(Memory::Ub, 0, 16, 16)};
+    CHECK_THROWS_WITH(isa::pipe_of(copy, machine), Catch::Contains("no path ub -> l1"));
+    CHECK_THROWS_AS(timing::cost(copy, machine), ProgramError);
+}
+
+TEST_CASE("a tile past the end of its buffer or off its alignment is refused") {
+    const auto machine = test::tiny();
+    const std::int64_t size = machine.buffer(Memory::L1).size_bytes;
+    CHECK_NOTHROW(isa::check(
+        isa::Copy{test::half(Memory::L1, size - 512, 16, 16), test::half(Memory::Gm, 0, 16, 16)},
+        machine));
+    CHECK_THROWS_WITH(isa::check(isa::Copy{test::half(Memory::L1, size - 480, 16, 16),
+                                           test::half(Memory::Gm, 0, 16, 16)},
+                                 machine),
+                      Catch::Contains("of l1, which holds"));
+    CHECK_THROWS_WITH(
+        isa::check(isa::Copy{test::half(Memory::L1, 30, 16, 16), test::half(Memory::Gm, 0, 16, 16)},
+                   machine),
+        Catch::Contains("not a multiple of 32"));
+}
+
+TEST_CASE("flag ids beyond the chip's count are refused") {
+    const auto machine = test::tiny();
+    const auto last = static_cast<std::int32_t>(machine.sync.flag_ids - 1);
+    CHECK_NOTHROW(isa::check(isa::SetFlag{Pipe::Mte2, Pipe::Mte1, last}, machine));
+    CHECK_THROWS_AS(isa::check(isa::SetFlag{Pipe::Mte2, Pipe::Mte1, last + 1}, machine),
+                    ProgramError);
+}
+
+TEST_CASE("GM serves transfers in order of arrival at its rate") {
+    config::GmConfig config;
+    config.hbm_bytes_per_cycle = 10;
+    config.l2_read_bytes_per_cycle = 100;
+    config.l2_write_bytes_per_cycle = 100;
+    timing::GmServer server(config);
+    const timing::GmTraffic read{1000, 1000, false, true};
+    CHECK(server.finish(Cycles{0}, Cycles{50}, read) == Cycles{100});    // 1000 bytes at 10
+    CHECK(server.finish(Cycles{0}, Cycles{50}, read) == Cycles{200});    // queued behind the first
+    CHECK(server.finish(Cycles{500}, Cycles{700}, read) == Cycles{700}); // idle again: its own pace
+    const timing::GmTraffic warm{1000, 1000, true, false};
+    CHECK(server.finish(Cycles{500}, Cycles{501}, warm) == Cycles{510}); // HBM not needed
+}
+
+TEST_CASE("a flag is consumed once per raise") {
+    timing::Scoreboard flags(8, 16);
+    CHECK_FALSE(flags.try_consume(Pipe::Mte2, Pipe::Mte1, 3));
+    flags.raise(Pipe::Mte2, Pipe::Mte1, 3);
+    CHECK_FALSE(flags.try_consume(Pipe::Mte1, Pipe::Mte2, 3));
+    CHECK(flags.try_consume(Pipe::Mte2, Pipe::Mte1, 3));
+    CHECK_FALSE(flags.try_consume(Pipe::Mte2, Pipe::Mte1, 3));
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/base/error.h"
+#include "tests/support/catch.hpp"
+#include "tests/support/machine.h"
+
+using namespace npusim;
+using test::half;
+
+namespace {
+
+isa::Copy gm_to_l1(std::int64_t address = 0) {
+    return {half(Memory::L1, address, 16, 16), half(Memory::Gm, 0, 16, 16)};
+}
+isa::Copy l1_to_l0a() {
+    return {half(Memory::L0a, 0, 16, 16), half(Memory::L1, 0, 16, 16)};
+}
+
+const observe::PipeStatistics& pipe(const observe::RunStatistics& run, Pipe which) {
+    return run.cores[0].pipes[static_cast<std::size_t>(which)];
+}
+
+} // namespace
+
+TEST_CASE("one copy runs from its issue to its cost") {
+    const auto run = test::statistics(test::tiny(), {gm_to_l1()});
+    CHECK(run.total == Cycles{1 + 18});
+    CHECK(pipe(run, Pipe::Mte2).busy() == 18);
+    CHECK(pipe(run, Pipe::Mte2).idle(run.total) == 1);
+}
+
+TEST_CASE("a pipe runs its instructions in order, one at a time") {
+    const auto run = test::statistics(test::tiny(), {gm_to_l1(), gm_to_l1(512), gm_to_l1(1024)});
+    CHECK(run.total == Cycles{1 + 3 * 18});
+}
+
+TEST_CASE("pipes without flags overlap") {
+    const auto run = test::statistics(test::tiny(), {gm_to_l1(), l1_to_l0a()});
+    CHECK(run.total == Cycles{2 + 18});
+}
+
+TEST_CASE(
+    "a wait holds its pipe until the set has executed, and the held cycles are a flag stall") {
+    const auto run = test::statistics(test::tiny(),
+                                      {gm_to_l1(),
+                                       isa::SetFlag{Pipe::Mte2, Pipe::Mte1, 0},
+                                       isa::WaitFlag{Pipe::Mte2, Pipe::Mte1, 0},
+                                       l1_to_l0a()});
+    // copy [1,19), set [19,20), wait executes [20,21), copy [21,39)
+    CHECK(run.total == Cycles{39});
+    CHECK(pipe(run, Pipe::Mte1).cycles[static_cast<std::size_t>(observe::State::Flag)] == 20 - 3);
+    CHECK(pipe(run, Pipe::Mte1).cycles[static_cast<std::size_t>(observe::State::Sync)] == 1);
+    CHECK(pipe(run, Pipe::Mte2).cycles[static_cast<std::size_t>(observe::State::Sync)] == 1);
+}
+
+TEST_CASE("a full queue holds the dispatcher until an instruction leaves it") {
+    auto machine = test::tiny();
+    machine.scalar.queue_depth = 1;
+    const auto run = test::statistics(machine, {gm_to_l1(), gm_to_l1(), gm_to_l1(), gm_to_l1()});
+    CHECK(run.total == Cycles{1 + 4 * 18});
+    // Issued at 1, 2 (when the first has left), then held until 19 and until 37.
+    CHECK(pipe(run, Pipe::Scalar).cycles[static_cast<std::size_t>(observe::State::QueueFull)] > 0);
+    CHECK(pipe(run, Pipe::Scalar).busy() == 4);
+}
+
+TEST_CASE("busy, stalls and idle of every pipe add up to the total") {
+    const auto run = test::statistics(test::tiny(),
+                                      {gm_to_l1(),
+                                       isa::SetFlag{Pipe::Mte2, Pipe::Mte1, 0},
+                                       isa::WaitFlag{Pipe::Mte2, Pipe::Mte1, 0},
+                                       l1_to_l0a()});
+    for (const Pipe which : run.cores[0].info.pipes) {
+        const auto& statistics = pipe(run, which);
+        CHECK(statistics.idle(run.total) >= 0);
+        CHECK(statistics.busy() + statistics.stalled() + statistics.idle(run.total) ==
+              run.total.count());
+    }
+}
+
+TEST_CASE("shared GM bandwidth is a gm stall beyond the transfer's own pace") {
+    auto machine = test::tiny();
+    machine.gm.l2_read_bytes_per_cycle = 16;
+    const auto run = test::statistics(machine, {gm_to_l1()});
+    CHECK(run.total == Cycles{1 + 32}); // 512 bytes at 16
+    CHECK(pipe(run, Pipe::Mte2).busy() == 18);
+    CHECK(pipe(run, Pipe::Mte2).cycles[static_cast<std::size_t>(observe::State::Gm)] == 14);
+}
+
+TEST_CASE("a wait nobody sets ends in a report that names pipe, flag and setter") {
+    CHECK_THROWS_WITH(
+        test::statistics(test::tiny(), {isa::WaitFlag{Pipe::Mte2, Pipe::Mte1, 5}, l1_to_l0a()}),
+        Catch::Contains("deadlock at cycle") &&
+            Catch::Contains("core0.mte1: waits at `wait_flag mte2->mte1 #5`") &&
+            Catch::Contains("for mte2 to set it"));
+}
+
+TEST_CASE("two pipes that wait for each other are a deadlock that names both") {
+    CHECK_THROWS_WITH(test::statistics(test::tiny(),
+                                       {isa::WaitFlag{Pipe::Mte1, Pipe::Mte2, 0},
+                                        isa::SetFlag{Pipe::Mte2, Pipe::Mte1, 0},
+                                        isa::WaitFlag{Pipe::Mte2, Pipe::Mte1, 0},
+                                        isa::SetFlag{Pipe::Mte1, Pipe::Mte2, 0}}),
+                      Catch::Contains("core0.mte1: waits") && Catch::Contains("core0.mte2: waits"));
+}
+
+TEST_CASE("an illegal instruction stops the run with its own error") {
+    CHECK_THROWS_AS(
+        test::statistics(test::tiny(),
+                         {isa::Copy{half(Memory::L1, 1, 16, 16), half(Memory::Gm, 0, 16, 16)}}),
+        ProgramError);
+}
+
+TEST_CASE("a second simulation in the process starts from zero") {
+    const auto first = test::statistics(test::tiny(), {gm_to_l1()});
+    const auto second = test::statistics(test::tiny(), {gm_to_l1()});
+    CHECK(first.total == second.total);
+}
+
+TEST_CASE("launch comes first and stalls every pipe") {
+    auto machine = test::tiny();
+    machine.launch = Cycles{100};
+    const auto run = test::statistics(machine, {gm_to_l1()});
+    CHECK(run.total == Cycles{100 + 19});
+    CHECK(pipe(run, Pipe::Cube).cycles[static_cast<std::size_t>(observe::State::Launch)] == 100);
+}
