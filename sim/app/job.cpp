@@ -3,6 +3,7 @@
 
 #include "sim/base/error.h"
 #include "sim/functional/memory.h"
+#include "sim/functional/program_order.h"
 #include "sim/model/simulation.h"
 
 #include <algorithm>
@@ -46,6 +47,14 @@ void write_inputs(const kernels::Plan& plan,
             functional::store_row(tile, gm.data() + tile.address, r, row.data());
         }
     }
+}
+
+functional::GlobalMemory filled_memory(const kernels::Plan& plan,
+                                       const inverse::Matrices& matrices) {
+    functional::GlobalMemory gm = functional::make_global_memory(plan.gm_bytes());
+    plan.write_constants(gm);
+    write_inputs(plan, matrices, gm);
+    return gm;
 }
 
 std::vector<double> read_outputs(const kernels::Plan& plan,
@@ -116,9 +125,7 @@ Result run(const config::HardwareConfig& hardware,
 
     functional::GlobalMemory gm;
     if (workload.matrices != nullptr) {
-        gm = functional::make_global_memory(plan->gm_bytes());
-        plan->write_constants(gm);
-        write_inputs(*plan, *workload.matrices, gm);
+        gm = filled_memory(*plan, *workload.matrices);
     }
 
     observe::StatisticsCollector statistics;
@@ -133,6 +140,7 @@ Result run(const config::HardwareConfig& hardware,
     result.parameters = request.kernel->parameters();
     result.hardware = hardware.name;
     result.clock_mhz = hardware.clock_mhz;
+    result.launch = hardware.launch;
     result.problem = problem;
     result.statistics = statistics.result();
     result.config_hash = hash_of(identity(hardware, request, problem));
@@ -149,6 +157,17 @@ Result run(const config::HardwareConfig& hardware,
         result.accuracy = inverse::measure(*workload.matrices, result.inverses);
     }
     return result;
+}
+
+std::vector<double> run_in_program_order(const config::HardwareConfig& hardware,
+                                         const KernelRequest& request,
+                                         const kernels::Problem& problem,
+                                         const inverse::Matrices& matrices) {
+    const auto plan = request.kernel->plan(hardware, problem, request.values);
+    functional::GlobalMemory gm = filled_memory(*plan, matrices);
+    functional::run_in_program_order(
+        hardware, [&](isa::CoreId core) { return plan->program(core); }, gm);
+    return read_outputs(*plan, problem, gm);
 }
 
 } // namespace npusim::app

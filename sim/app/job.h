@@ -40,6 +40,7 @@ struct Result {
     std::vector<kernels::Parameter> parameters;
     std::string hardware;
     double clock_mhz = 0;
+    Cycles launch; ///< of `statistics.total`, before anything runs
     kernels::Problem problem;
     observe::RunStatistics statistics;
     std::optional<inverse::Accuracy> accuracy; ///< absent in a timing-only run
@@ -50,6 +51,10 @@ struct Result {
 
     [[nodiscard]] double microseconds() const {
         return static_cast<double>(statistics.total.count()) / clock_mhz;
+    }
+    /// Cycles after launch: what a kernel in a chain of kernels would take.
+    [[nodiscard]] std::int64_t cycles_after_launch() const {
+        return (statistics.total - launch).count();
     }
     /// n^3 / 3 flops a matrix: what a triangular inverse takes, whatever the algorithm does.
     [[nodiscard]] double useful_gflops() const;
@@ -64,5 +69,12 @@ Result run(const config::HardwareConfig& hardware,
            const KernelRequest& request,
            const Workload& workload,
            observe::Observers observers = {});
+
+/// The inverses of the same job executed in program order, without time: what the kernel means.
+/// [count, chunk, chunk]. Equal to `run`'s, bit by bit, unless a flag is missing.
+std::vector<double> run_in_program_order(const config::HardwareConfig& hardware,
+                                         const KernelRequest& request,
+                                         const kernels::Problem& problem,
+                                         const inverse::Matrices& matrices);
 
 } // namespace npusim::app

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/app/job.h"
+#include "sim/app/output.h"
 #include "sim/app/report.h"
 #include "sim/base/error.h"
 #include "sim/base/suggest.h"
 #include "sim/isa/instruction.h"
 #include "traces/chrome.h"
+#include "traces/progress.h"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fmt/format.h>
-#include <fstream>
+#include <limits>
+#include <map>
 #include <memory>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -36,13 +40,14 @@ struct Options {
     std::string dtype = "fp16";
     std::string input = kDefaultInput;
     std::int64_t count = 0;
-    std::uint64_t seed = 1;
+    std::int64_t seed = 1;
     std::vector<std::string> parameters;
     std::vector<std::string> sets;
     std::string format = "text";
     std::string output;
     std::string trace;
     bool timing_only = false;
+    bool check = false;
     bool verbose = false;
     bool quiet = false;
 };
@@ -79,69 +84,6 @@ std::string formatted(const std::vector<Result>& results, const std::string& for
     return format == "csv" ? csv_report(results) : text_report(results);
 }
 
-/// Writes a file under a temporary name and renames it: whole or not at all.
-void write_file(const fs::path& path, const std::string& bytes) {
-    const fs::path partial = path.string() + ".partial";
-    std::ofstream file(partial, std::ios::binary);
-    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    file.close();
-    std::error_code error;
-    if (file) {
-        fs::rename(partial, path, error);
-    }
-    if (!file || error) {
-        throw ConfigError(fmt::format("{}: cannot write", path.string()));
-    }
-}
-
-/// [count,n,n] fp32 in NumPy's format, version 1.
-std::string npy_bytes(const Result& result) {
-    std::string header =
-        fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}, {}), }}",
-                    result.problem.count,
-                    result.problem.chunk,
-                    result.problem.chunk);
-    constexpr std::size_t kPreamble = 10;
-    constexpr std::size_t kAlign = 64;
-    header.append(kAlign - 1 - (kPreamble + header.size()) % kAlign, ' ');
-    header += '\n';
-    std::string bytes = "\x93NUMPY";
-    bytes += '\x01';
-    bytes += '\0';
-    bytes += static_cast<char>(header.size() & 0xFFU);
-    bytes += static_cast<char>(header.size() >> 8U);
-    bytes += header;
-    for (const double value : result.inverses) {
-        const auto single = static_cast<float>(value);
-        bytes.append(reinterpret_cast<const char*>(&single), sizeof single);
-    }
-    return bytes;
-}
-
-/// "inverse/neumann" as part of a file name.
-std::string file_stem(const std::string& kernel, std::size_t index) {
-    std::string stem = fmt::format("{}-{}", index, kernel);
-    std::replace(stem.begin(), stem.end(), '/', '-');
-    return stem;
-}
-
-void write_outputs(const fs::path& directory, const std::vector<Result>& results) {
-    std::error_code error;
-    fs::create_directories(directory, error);
-    if (error) {
-        throw ConfigError(fmt::format("-o {}: {}", directory.string(), error.message()));
-    }
-    for (std::size_t i = 0; i < results.size(); ++i) {
-        if (!results[i].inverses.empty()) {
-            write_file(directory / (file_stem(results[i].kernel, i) + ".npy"),
-                       npy_bytes(results[i]));
-        }
-    }
-    write_file(directory / "results.csv", csv_report(results));
-    write_file(directory / "results.txt", text_report(results));
-    write_file(directory / "results.json", json_report(results));
-}
-
 /// FILE for one kernel; FILE with the kernel before the extension for several.
 fs::path trace_path(const Options& options, const std::string& kernel, std::size_t index) {
     fs::path path = options.trace;
@@ -153,27 +95,30 @@ fs::path trace_path(const Options& options, const std::string& kernel, std::size
     return path;
 }
 
-int run_kernels(const Options& options) {
-    check_chunk(options.chunk);
+config::HardwareConfig load_hardware(const Options& options) {
     std::vector<config::Override> overrides;
     for (const std::string& text : options.sets) {
         const auto [key, value] = key_value("--set", text);
         overrides.push_back({key, value});
     }
-    const config::HardwareConfig hardware = config::load_hardware(options.config, overrides);
+    return config::load_hardware(options.config, overrides);
+}
 
+std::vector<KernelRequest> parse_requests(const Options& options) {
     std::map<std::string, std::string> shared;
     for (const std::string& text : options.parameters) {
-        shared.insert(key_value("-p", text));
+        const auto [name, value] = key_value("-p", text);
+        shared[name] = value;
     }
     std::vector<KernelRequest> requests;
     for (const std::string& kernel : options.kernels) {
         requests.push_back(parse_request(kernel, shared));
     }
     for (const auto& [name, value] : shared) {
-        const bool known = std::any_of(requests.begin(), requests.end(), [&](const auto& request) {
-            return request.values.contains(name);
-        });
+        const bool known = std::any_of(
+            requests.begin(), requests.end(), [&name = name](const KernelRequest& request) {
+                return request.values.contains(name);
+            });
         if (!known) {
             throw ConfigError(fmt::format("-p {}={}: no kernel here has this parameter "
                                           "(see: npusim list kernels)",
@@ -181,34 +126,65 @@ int run_kernels(const Options& options) {
                                           value));
         }
     }
+    return requests;
+}
 
-    const bool synthetic_count_known = options.timing_only && options.count > 0;
-    inverse::Matrices matrices;
-    if (!synthetic_count_known) {
-        matrices = inverse::load_input(options.input, options.chunk, options.count, options.seed);
+/// The matrices, unless only their number matters and is given.
+inverse::Matrices load_matrices(const Options& options) {
+    if (options.timing_only && options.count > 0) {
+        return {options.count, options.chunk, {}};
     }
-    Workload workload;
-    workload.problem = {synthetic_count_known ? options.count : matrices.count,
-                        options.chunk,
-                        parse_dtype(options.dtype)};
-    workload.matrices = options.timing_only ? nullptr : &matrices;
+    return inverse::load_input(
+        options.input, options.chunk, options.count, static_cast<std::uint64_t>(options.seed));
+}
 
+/// Throws ModelError if the timed run left other bytes than program order does.
+void check_flags(const config::HardwareConfig& hardware,
+                 const KernelRequest& request,
+                 const inverse::Matrices& matrices,
+                 const Result& result) {
+    const auto expected = run_in_program_order(hardware, request, result.problem, matrices);
+    const std::size_t bytes = expected.size() * sizeof(double);
+    if (std::memcmp(expected.data(), result.inverses.data(), bytes) != 0) {
+        throw ModelError(fmt::format("{}: the timed run differs from program order: a set_flag or "
+                                     "wait_flag is missing",
+                                     result.kernel));
+    }
+    spdlog::info("{}: same bytes as in program order", result.kernel);
+}
+
+int run_kernels(const Options& options) {
+    check_chunk(options.chunk);
+    const DType dtype = parse_dtype(options.dtype);
+    const config::HardwareConfig hardware = load_hardware(options);
+    const std::vector<KernelRequest> requests = parse_requests(options);
+    const inverse::Matrices matrices = load_matrices(options);
+    const Workload workload{{matrices.count, options.chunk, dtype},
+                            options.timing_only ? nullptr : &matrices};
+    if (!options.output.empty()) {
+        prepare_folder(options.output);
+    }
     std::vector<Result> results;
     for (std::size_t i = 0; i < requests.size(); ++i) {
         const std::string name(requests[i].kernel->name());
-        spdlog::info("{}: {} matrices of {} on {}",
-                     name,
-                     workload.problem.count,
-                     options.chunk,
-                     hardware.name);
+        spdlog::info(
+            "{}: {} matrices of {} on {}", name, matrices.count, options.chunk, hardware.name);
+        traces::Progress progress(name,
+                                  matrices.count * options.chunk * options.chunk * bytes_of(dtype));
         std::unique_ptr<traces::ChromeTrace> trace;
         observe::Observers observers;
+        if (!options.quiet) {
+            observers.push_back(&progress);
+        }
         if (!options.trace.empty()) {
             trace = std::make_unique<traces::ChromeTrace>(trace_path(options, name, i),
                                                           hardware.clock_mhz);
             observers.push_back(trace.get());
         }
         results.push_back(run(hardware, requests[i], workload, observers));
+        if (options.check) {
+            check_flags(hardware, requests[i], matrices, results.back());
+        }
     }
     if (!options.output.empty()) {
         write_outputs(options.output, results);
@@ -274,7 +250,9 @@ void add_run_options(CLI::App& command, Options& options) {
     command.add_option("--count", options.count, "number of matrices; 0: all there are")
         ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 20))
         ->capture_default_str();
-    command.add_option("--seed", options.seed, "seed of made-up input")->capture_default_str();
+    command.add_option("--seed", options.seed, "seed of made-up input")
+        ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
+        ->capture_default_str();
     command.add_option("-p,--param",
                        options.parameters,
                        "kernel parameter name=value, for every "
@@ -287,8 +265,14 @@ void add_run_options(CLI::App& command, Options& options) {
     command.add_option(
         "-o,--output", options.output, "folder for results.{json,csv,txt} and the inverses (.npy)");
     command.add_option("--trace", options.trace, "Chrome trace (JSON) for Perfetto's UI");
-    command.add_flag(
+    CLI::Option* timing_only = command.add_flag(
         "--timing-only", options.timing_only, "carry no data; the cycles are the same");
+    command
+        .add_flag(
+            "--check",
+            options.check,
+            "also run in program order, without time; other bytes mean a missing flag (exit 1)")
+        ->excludes(timing_only);
     command.add_flag("-v,--verbose", options.verbose, "say what is being done");
     command.add_flag("-q,--quiet", options.quiet, "say nothing but errors");
 }

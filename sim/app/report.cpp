@@ -39,6 +39,11 @@ double speedup(const std::vector<Result>& results, const Result& result) {
            static_cast<double>(result.statistics.total.count());
 }
 
+double speedup_after_launch(const std::vector<Result>& results, const Result& result) {
+    return static_cast<double>(results.front().cycles_after_launch()) /
+           static_cast<double>(result.cycles_after_launch());
+}
+
 /// Cycles in which neither cube nor vector executes, on the core that finished last.
 std::int64_t overhead(const Result& result) {
     return (result.statistics.total - result.statistics.last().arithmetic).count();
@@ -174,6 +179,8 @@ json result_json(const std::vector<Result>& results, const Result& result) {
             {"cycles", statistics.total.count()},
             {"time_us", result.microseconds()},
             {"speedup", speedup(results, result)},
+            {"launch_cycles", result.launch.count()},
+            {"speedup_after_launch", speedup_after_launch(results, result)},
             {"last_core", statistics.last().info.name},
             {"pipes", pipes_json(statistics.last(), statistics.total)},
             {"overhead_cycles", overhead(result)},
@@ -215,6 +222,10 @@ std::string text_report(const std::vector<Result>& results) {
     row("cycles", [](const Result& r) { return fmt::format("{}", r.statistics.total.count()); });
     row("time, us", [](const Result& r) { return fmt::format("{:.2f}", r.microseconds()); });
     row("speed-up", [&](const Result& r) { return fmt::format("{:.2f}x", speedup(results, r)); });
+    row("cycles after launch",
+        [](const Result& r) { return fmt::format("{}", r.cycles_after_launch()); });
+    row("speed-up after launch",
+        [&](const Result& r) { return fmt::format("{:.2f}x", speedup_after_launch(results, r)); });
     row("overhead, cycles (no arithmetic)",
         [](const Result& r) { return fmt::format("{}", overhead(r)); });
     for (std::size_t p = 0; p < kPipeCount; ++p) {
@@ -263,33 +274,36 @@ std::string json_report(const std::vector<Result>& results) {
 }
 
 std::string csv_report(const std::vector<Result>& results) {
-    std::string text = "kernel,params,hardware,chunk,dtype,matrices,cycles,time_us,speedup,"
-                       "overhead_cycles,gm_bytes_read,gm_bytes_written,rel_frobenius_max,"
-                       "snr_db_mean,snr_db_worst,non_finite,config_hash,version\n";
+    std::string text =
+        "kernel,params,hardware,chunk,dtype,matrices,cycles,time_us,speedup,speedup_after_launch,"
+        "overhead_cycles,gm_bytes_read,gm_bytes_written,rel_frobenius_max,"
+        "snr_db_mean,snr_db_worst,non_finite,config_hash,version\n";
     for (const Result& r : results) {
         const auto value = [&](auto member) {
             return r.accuracy ? fmt::format("{:.6g}", static_cast<double>((*r.accuracy).*member))
                               : std::string();
         };
-        text += fmt::format("{},{},{},{},{},{},{},{:.4f},{:.4f},{},{},{},{},{},{},{},{},{}\n",
-                            r.kernel,
-                            parameters_text(r),
-                            r.hardware,
-                            r.problem.chunk,
-                            to_string(r.problem.dtype),
-                            r.problem.count,
-                            r.statistics.total.count(),
-                            r.microseconds(),
-                            speedup(results, r),
-                            overhead(r),
-                            r.statistics.gm_bytes_read,
-                            r.statistics.gm_bytes_written,
-                            value(&inverse::Accuracy::rel_frobenius_max),
-                            value(&inverse::Accuracy::snr_db_mean),
-                            value(&inverse::Accuracy::snr_db_worst),
-                            value(&inverse::Accuracy::non_finite),
-                            r.config_hash,
-                            NPUSIM_VERSION);
+        text +=
+            fmt::format("{},{},{},{},{},{},{},{:.4f},{:.4f},{:.4f},{},{},{},{},{},{},{},{},{}\n",
+                        r.kernel,
+                        parameters_text(r),
+                        r.hardware,
+                        r.problem.chunk,
+                        to_string(r.problem.dtype),
+                        r.problem.count,
+                        r.statistics.total.count(),
+                        r.microseconds(),
+                        speedup(results, r),
+                        speedup_after_launch(results, r),
+                        overhead(r),
+                        r.statistics.gm_bytes_read,
+                        r.statistics.gm_bytes_written,
+                        value(&inverse::Accuracy::rel_frobenius_max),
+                        value(&inverse::Accuracy::snr_db_mean),
+                        value(&inverse::Accuracy::snr_db_worst),
+                        value(&inverse::Accuracy::non_finite),
+                        r.config_hash,
+                        NPUSIM_VERSION);
     }
     return text;
 }

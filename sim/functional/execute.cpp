@@ -95,7 +95,6 @@ void run(const isa::Vmul& op, CoreMemory& memory) {
     binary(op, memory, std::multiplies<>());
 }
 
-/// Same shapes only: a mask is never broadcast.
 void run(const isa::Vand& op, CoreMemory& memory) {
     const std::byte* a = memory.at(op.a);
     const std::byte* b = memory.at(op.b);

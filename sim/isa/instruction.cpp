@@ -106,7 +106,7 @@ class Checker {
             fail(fmt::format("flag id {} (allowed: 0..{})", id, count - 1));
         }
     }
-    /// One repeat a row, unless all rows are contiguous; the repeat counter has 8 bits.
+    /// A row takes one repeat, unless all rows are contiguous.
     void repeats(bool dense, const Tile& widest) const {
         if (!dense && widest.row_bytes() > hardware_.vector.repeat_bytes) {
             fail(fmt::format("a strided row of {} bytes is longer than a repeat ({})",
@@ -163,6 +163,11 @@ void check_op(const VectorBinary& op, const Checker& checker) {
     const bool dense =
         op.to.contiguous() && op.a.contiguous() && op.b.contiguous() && same_shape(op.to, op.b);
     checker.repeats(dense, op.to);
+}
+
+void check_op(const Vand& op, const Checker& checker) {
+    check_op(static_cast<const VectorBinary&>(op), checker);
+    checker.require(same_shape(op.to, op.b), "a mask is never broadcast");
 }
 
 void check_op(const Vbrcb& op, const Checker& checker) {

@@ -139,7 +139,7 @@ PipeHost::Timing Core::begin(const isa::Instruction& instruction, Cycles start) 
         return {alone, alone};
     }
     for (observe::Observer* observer : observers_) {
-        observer->on_gm({setup_.index, traffic.bytes, traffic.write});
+        observer->on_gm({setup_.index, traffic.bytes, traffic.write, traffic.cold});
     }
     return {alone, gm->transfer(start, alone, traffic)};
 }

@@ -114,10 +114,10 @@ class Chip : public sc_core::sc_module, private CoreHost {
         cores_[first + static_cast<std::size_t>(target)]->cross_raise(id);
     }
     void fail() noexcept override {
-        if (!error_) {
+        if (!error_) { // the first error is the one to show; later ones may follow from it
             error_ = std::current_exception();
+            sc_core::sc_stop();
         }
-        sc_core::sc_stop();
     }
 
     std::vector<isa::CoreId> ids_;

@@ -60,6 +60,7 @@ struct GmAccess {
     std::size_t core = 0;
     std::int64_t bytes = 0;
     bool write = false;
+    bool cold = false; ///< by way of HBM
 };
 
 /// Listens to a run; every hook may be left out. Spans come in order of their end per pipe.

@@ -57,8 +57,9 @@ TEST_CASE("a full queue holds the dispatcher until an instruction leaves it") {
     machine.scalar.queue_depth = 1;
     const auto run = test::statistics(machine, {gm_to_l1(), gm_to_l1(), gm_to_l1(), gm_to_l1()});
     CHECK(run.total == Cycles{1 + 4 * 18});
-    // Issued at 1, 2 (when the first has left), then held until 19 and until 37.
-    CHECK(pipe(run, Pipe::Scalar).cycles[static_cast<std::size_t>(observe::State::QueueFull)] > 0);
+    // Issued at 1 and 2; held [2,19) until the second has left the queue, [20,37) for the third.
+    CHECK(pipe(run, Pipe::Scalar).cycles[static_cast<std::size_t>(observe::State::QueueFull)] ==
+          17 + 17);
     CHECK(pipe(run, Pipe::Scalar).busy() == 4);
 }
 
@@ -107,6 +108,15 @@ TEST_CASE("an illegal instruction stops the run with its own error") {
         test::statistics(test::tiny(),
                          {isa::Copy{half(Memory::L1, 1, 16, 16), half(Memory::Gm, 0, 16, 16)}}),
         ProgramError);
+}
+
+TEST_CASE("the first of many errors in one cycle is the one that shows") {
+    const auto machine = test::hardware("ascend-910b");
+    const model::Job job{[](isa::CoreId) {
+                             return isa::from_list({isa::SetFlag{Pipe::Mte2, Pipe::Vector, 99}});
+                         },
+                         nullptr};
+    CHECK_THROWS_WITH(model::simulate(machine, job, {}), Catch::Contains("flag id 99"));
 }
 
 TEST_CASE("a second simulation in the process starts from zero") {

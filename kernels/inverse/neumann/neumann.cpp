@@ -29,6 +29,8 @@ constexpr std::int32_t kUnmasked = 0;
 constexpr std::int32_t kMasked = 1;
 /// Matrices that go through a stage together, so that their transfers hide each other's latency.
 constexpr std::int64_t kWaveLimit = 4;
+/// The same where L1 holds one wave at a time: nothing else hides the hand-over.
+constexpr std::int64_t kLoneWaveLimit = 16;
 
 /// Values of the parameter `mask` that are no width.
 constexpr std::int64_t kMaskAsOrder = -1;
@@ -41,10 +43,12 @@ struct Settings {
     bool early = false;
 
     [[nodiscard]] bool masked() const { return mask >= 0; }
-    /// Matrices that pass the mask on the way to T: T0, and with `early` A and the stored powers.
-    [[nodiscard]] std::int64_t mask_jobs() const {
-        return !masked() ? 0 : early ? std::max<std::int64_t>(order, 2) : 1;
+    /// Powers of A, itself included, that are kept masked: what the terms of T0 are made of.
+    [[nodiscard]] std::int64_t stored_powers() const {
+        return masked() && early ? std::max<std::int64_t>(order - 1, 1) : 0;
     }
+    /// Matrices that pass the mask on the way to T: the stored powers and T0.
+    [[nodiscard]] std::int64_t mask_jobs() const { return masked() ? stored_powers() + 1 : 0; }
     /// Stretches of a matrix's work between mask jobs.
     [[nodiscard]] std::int64_t phases() const { return mask_jobs() + 1; }
 };
@@ -59,7 +63,8 @@ struct CubeBuffers {
     /// What one matrix keeps between phases.
     struct Context {
         Tile a;
-        std::vector<Tile> masked; ///< early: A masked, A^2 masked, ...; last: T0
+        std::vector<Tile> powers; ///< early: A masked, A^2 masked, ...
+        Tile t0;                  ///< early: in the place of powers[0], which T0 is the last to use
     };
     std::vector<std::vector<Context>> waves; ///< [wave in flight][matrix of the wave]
 };
@@ -126,6 +131,7 @@ class NeumannPlan : public kernels::Plan {
     MaskBuffers ub_;
     std::int64_t ring_ = 0;       ///< workspace slots per AI core
     std::vector<Tile> workspace_; ///< in GM, for the hand-over
+    bool spills_ = false;         ///< the workspace is larger than L2
 };
 
 NeumannPlan::NeumannPlan(const config::HardwareConfig& hardware,
@@ -134,6 +140,8 @@ NeumannPlan::NeumannPlan(const config::HardwareConfig& hardware,
     : hardware_(hardware), problem_(problem), settings_(settings),
       split_(hardware.composition == config::Composition::Split), layout_(hardware, problem),
       identity_(gm_matrix()), minus_identity_(gm_matrix()), mask_(gm_matrix()) {
+    Emitter unused(hardware);
+    const CubeProducts probe(hardware, problem.dtype, problem.chunk, unused); // L0 has the room
     size_waves();
     if (!settings_.masked()) {
         return;
@@ -144,41 +152,41 @@ NeumannPlan::NeumannPlan(const config::HardwareConfig& hardware,
         for (std::int64_t i = 0; i < hardware.ai_cores * ring_; ++i) {
             workspace_.push_back(gm_matrix());
         }
+        spills_ = hardware.ai_cores * ring_ * mask_.bytes() > hardware.gm.l2_size_bytes;
     }
 }
 
 /// As many waves in flight as there are phases, and one more to prefetch into, if L1 has the room;
-/// otherwise one matrix after the other.
+/// otherwise one wave at a time, as large as fits.
 void NeumannPlan::size_waves() {
     const std::int64_t per_core = ceil_div(problem_.count, hardware_.ai_cores);
     const std::int64_t skewed = settings_.phases() + 1;
-    std::int64_t wave = std::clamp<std::int64_t>(ceil_div(per_core, skewed), 1, kWaveLimit);
-    for (; wave >= 1; --wave) {
-        if (auto buffers = cube_buffers(skewed, wave)) {
-            wave_ = wave;
-            in_flight_ = skewed;
-            l1_ = std::move(*buffers);
-            return;
+    for (const std::int64_t in_flight : {skewed, std::int64_t{1}}) {
+        const std::int64_t limit = in_flight > 1 ? kWaveLimit : kLoneWaveLimit;
+        std::int64_t wave = std::clamp<std::int64_t>(ceil_div(per_core, in_flight), 1, limit);
+        for (; wave >= 1; --wave) {
+            if (auto buffers = cube_buffers(in_flight, wave)) {
+                in_flight_ = in_flight;
+                wave_ = wave;
+                l1_ = std::move(*buffers);
+                return;
+            }
         }
     }
-    auto buffers = cube_buffers(1, 1);
-    if (!buffers) {
-        throw ConfigError(fmt::format(
-            "inverse/neumann: buffers.l1.size: {} bytes do not hold one chunk of {} in {} "
-            "(allowed: a smaller chunk, a narrower dtype, fewer terms, a larger L1)",
-            hardware_.buffer(Memory::L1).size_bytes,
-            problem_.chunk,
-            to_string(problem_.dtype)));
-    }
-    l1_ = std::move(*buffers);
+    throw ConfigError(fmt::format(
+        "inverse/neumann: buffers.l1.size: {} bytes do not hold one chunk of {} in {} "
+        "(allowed: a smaller chunk, a narrower dtype, a lower order or early=no, a larger L1)",
+        hardware_.buffer(Memory::L1).size_bytes,
+        problem_.chunk,
+        to_string(problem_.dtype)));
 }
 
 std::optional<CubeBuffers> NeumannPlan::cube_buffers(std::int64_t waves, std::int64_t wave) const {
     const std::int64_t n = problem_.chunk;
     const std::int64_t bytes = n * n * bytes_of(problem_.dtype);
-    // Without a mask T0 is a tile of the context all the same.
-    const std::int64_t kept = std::max<std::int64_t>(settings_.mask_jobs(), 1);
-    if ((5 + waves * wave * (1 + kept)) * bytes > hardware_.buffer(Memory::L1).size_bytes) {
+    const std::int64_t powers = settings_.stored_powers();
+    const std::int64_t kept = 1 + std::max<std::int64_t>(powers, 1);
+    if ((5 + waves * wave * kept) * bytes > hardware_.buffer(Memory::L1).size_bytes) {
         return std::nullopt;
     }
     kernels::Allocator l1(hardware_, Memory::L1);
@@ -187,10 +195,12 @@ std::optional<CubeBuffers> NeumannPlan::cube_buffers(std::int64_t waves, std::in
     for (std::int64_t w = 0; w < waves; ++w) {
         auto& contexts = buffers.waves.emplace_back();
         for (std::int64_t m = 0; m < wave; ++m) {
-            contexts.push_back({tile(), {}});
-            for (std::int64_t i = 0; i < kept; ++i) {
-                contexts.back().masked.push_back(tile());
+            CubeBuffers::Context& context = contexts.emplace_back();
+            context.a = tile();
+            for (std::int64_t i = 0; i < powers; ++i) {
+                context.powers.push_back(tile());
             }
+            context.t0 = powers > 0 ? context.powers.front() : tile();
         }
     }
     return buffers;
@@ -248,7 +258,8 @@ class CubeWork {
     /// What is known of the matrix in a context.
     struct State {
         Operand a;
-        std::vector<Operand> masked;
+        std::vector<Operand> powers;
+        Operand t0;
         Ticket released; ///< MTE1 has read the context's tiles for the last time (for MTE2)
         Ticket
             released_masked; ///< the same, for the pipe that brings masked matrices in a fused core
@@ -260,7 +271,7 @@ class CubeWork {
     void form_power(const Context& context, State& state, std::int64_t phase);
     void form_t0(const Context& context, State& state);
     void correct(std::int64_t index, State& state);
-    void mask(const Context& context, State& state, std::size_t which, std::span<const Term> terms);
+    void mask(const Tile& to, State& state, Operand& out, std::span<const Term> terms);
     void mask_over_gm(const Tile& to, Operand& out, std::span<const Term> terms);
     void mask_in_core(const Tile& to, State& state, Operand& out, std::span<const Term> terms);
     void release(State& state);
@@ -308,7 +319,7 @@ void CubeWork::load_wave(std::int64_t wave) {
     for (std::int64_t i = range.begin; i < range.end; ++i) {
         const auto m = static_cast<std::size_t>(i - range.begin);
         State& state = states_[w][m];
-        state.masked.resize(plan_.l1_.waves[w][m].masked.size());
+        state.powers.resize(plan_.l1_.waves[w][m].powers.size());
         emit.await(Pipe::Mte1, Pipe::Mte2, state.released);
         load(plan_.l1_.waves[w][m].a, plan_.input(i), true, state.a);
     }
@@ -341,20 +352,16 @@ void CubeWork::run_phase(std::int64_t wave, std::int64_t phase) {
 /// Early mask, phase p: the masked A^(p+1).
 void CubeWork::form_power(const Context& context, State& state, std::int64_t phase) {
     const auto which = static_cast<std::size_t>(phase);
-    if (phase == 0) {
-        const Term term{identity_, state.a};
-        mask(context, state, which, std::span(&term, 1));
-    } else {
-        const Term term{state.masked[which - 1], state.masked[0]};
-        mask(context, state, which, std::span(&term, 1));
-    }
+    const Term term =
+        phase == 0 ? Term{identity_, state.a} : Term{state.powers[which - 1], state.powers[0]};
+    mask(context.powers[which], state, state.powers[which], std::span(&term, 1));
 }
 
 /// T0 = I + A + ... + A^N, accumulated in one L0C tile, then masked.
 void CubeWork::form_t0(const Context& context, State& state) {
     const Settings& settings = plan_.settings_;
     const bool early = settings.masked() && settings.early;
-    const Operand a = early ? state.masked[0] : state.a;
+    const Operand a = early ? state.powers[0] : state.a;
     std::vector<Term> terms{{identity_, identity_}, {identity_, a}};
     Operand power = a;
     for (std::int64_t n = 2; n <= settings.order; ++n) {
@@ -363,20 +370,20 @@ void CubeWork::form_t0(const Context& context, State& state) {
             break;
         }
         if (early) {
-            power = state.masked[static_cast<std::size_t>(n - 1)];
+            power = state.powers[static_cast<std::size_t>(n - 1)];
             continue;
         }
         if (n > 2) {
             // One tile holds the running power: what needs it is summed before it is overwritten.
-            const Operand so_far = cube_.sum_to_l1(context.masked.back(), terms);
+            const Operand so_far = cube_.sum_to_l1(context.t0, terms);
             terms = {{identity_, so_far}};
         }
         power = cube_.sum_to_l1(plan_.l1_.power, {{power, a}});
     }
     if (settings.masked()) {
-        mask(context, state, state.masked.size() - 1, terms);
+        mask(context.t0, state, state.t0, terms);
     } else {
-        state.masked.back() = cube_.sum_to_l1(context.masked.back(), terms);
+        state.t0 = cube_.sum_to_l1(context.t0, terms);
     }
 }
 
@@ -384,7 +391,7 @@ void CubeWork::form_t0(const Context& context, State& state) {
 /// by T <- T0 + T E otherwise.
 void CubeWork::correct(std::int64_t index, State& state) {
     const std::int64_t steps = plan_.settings_.steps;
-    const Operand t0 = state.masked.back();
+    const Operand t0 = state.t0;
     const Tile out = plan_.output(index);
     if (steps == 1) {
         cube_.sum(out, {{identity_, t0}}, true);
@@ -422,15 +429,12 @@ void CubeWork::release(State& state) {
     }
 }
 
-/// Sends the sum of `terms` through the band mask into tile `which` of the context.
-void CubeWork::mask(const Context& context,
-                    State& state,
-                    std::size_t which,
-                    std::span<const Term> terms) {
+/// Sends the sum of `terms` through the band mask into `to`.
+void CubeWork::mask(const Tile& to, State& state, Operand& out, std::span<const Term> terms) {
     if (plan_.split_) {
-        mask_over_gm(context.masked[which], state.masked[which], terms);
+        mask_over_gm(to, out, terms);
     } else {
-        mask_in_core(context.masked[which], state, state.masked[which], terms);
+        mask_in_core(to, state, out, terms);
     }
 }
 
@@ -440,10 +444,10 @@ void CubeWork::mask_over_gm(const Tile& to, Operand& out, std::span<const Term> 
     const Tile& slot = plan_.workspace(core_.ai_core, mask_job_);
     const auto vector_core = static_cast<std::int32_t>(mask_job_ % plan_.hardware_.vector_cores);
     ++mask_job_;
-    cube_.sum(slot, terms);
+    cube_.sum(slot, terms, plan_.spills_);
     emit(isa::CrossSet{Pipe::FixPipe, 1 + vector_core, kUnmasked});
     emit(isa::CrossWait{Pipe::Mte2, kMasked + vector_core});
-    load(to, slot, false, out);
+    load(to, slot, plan_.spills_, out);
 }
 
 /// L0C -> UB, mask, UB -> L1, all inside the core.
@@ -507,12 +511,12 @@ isa::Program NeumannPlan::mask_program(isa::CoreId core, kernels::Range matrices
         const Tile& shared = workspace(core.ai_core, job);
         emit.await(Pipe::Mte3, Pipe::Mte2, stored[which]);
         emit(isa::CrossWait{Pipe::Mte2, kUnmasked});
-        emit(isa::Copy{slot, shared});
+        emit(isa::Copy{slot, shared, spills_});
         loaded = emit.signal(Pipe::Mte2, Pipe::Vector);
         emit.await(Pipe::Mte2, Pipe::Vector, loaded);
         emit(isa::Vand{{slot, slot, ub_.mask}});
         emit.await(Pipe::Vector, Pipe::Mte3, emit.signal(Pipe::Vector, Pipe::Mte3));
-        emit(isa::Copy{shared, slot});
+        emit(isa::Copy{shared, slot, spills_});
         emit(isa::CrossSet{Pipe::Mte3, 0, kMasked + static_cast<std::int32_t>(core.unit) - 1});
         stored[which] = emit.signal(Pipe::Mte3, Pipe::Mte2);
         co_yield emit.block();

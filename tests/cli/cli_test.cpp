@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/catch.hpp"
+#include "tests/support/scratch.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <sys/wait.h>
+#include <utility>
+#include <vector>
+
+using Catch::Contains;
+using nlohmann::json;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kSource = NPUSIM_SOURCE_DIR;
+const std::string kAscend = "-c " + kSource + "/configs/hardware/ascend-910b.yaml ";
+const std::string kPair = "-k inverse/forward-substitution -k inverse/neumann ";
+
+struct Outcome {
+    int code = -1;
+    std::string out;
+    std::string err;
+};
+
+std::string content(const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Runs the program as a shell would.
+Outcome invoke(const std::string& arguments) {
+    const npusim::test::Scratch scratch;
+    const fs::path out = scratch.path() / "out";
+    const fs::path err = scratch.path() / "err";
+    const std::string command = std::string(NPUSIM_BINARY) + " " + arguments + " >" + out.string() +
+                                " 2>" + err.string() + " </dev/null";
+    const int status = std::system(command.c_str()); // NOLINT(concurrency-mt-unsafe)
+    return {WEXITSTATUS(status), content(out), content(err)};
+}
+
+/// The one line of a refused command: exit code 2, nothing on stdout.
+std::string refusal(const std::string& arguments) {
+    const Outcome outcome = invoke(arguments);
+    CAPTURE(arguments, outcome.out);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.out.empty());
+    return outcome.err;
+}
+
+} // namespace
+
+TEST_CASE("the main job prints one table and says nothing on stderr") {
+    const Outcome outcome = invoke("compare " + kAscend + kPair + "--chunk 64 --dtype fp16");
+    CHECK(outcome.code == 0);
+    CHECK(outcome.err.empty());
+    for (const char* row : {"cycles",
+                            "time, us",
+                            "speed-up",
+                            "overhead, cycles",
+                            "vector busy",
+                            "cube busy",
+                            "mte1 busy",
+                            "fixpipe busy",
+                            "GM read",
+                            "GM written",
+                            "roofline",
+                            "relative Frobenius error, worst",
+                            "SNR mean",
+                            "SNR worst",
+                            "non-finite matrices",
+                            "the core that finished last",
+                            "cross_core"}) {
+        CHECK_THAT(outcome.out, Contains(row));
+    }
+}
+
+TEST_CASE("JSON holds every figure, and every pipe of every core adds up to the cycles") {
+    const Outcome outcome = invoke("compare " + kAscend + kPair + "--count 20 --format json");
+    REQUIRE(outcome.code == 0);
+    const json results = json::parse(outcome.out).at("results");
+    REQUIRE(results.size() == 2);
+    for (const json& result : results) {
+        for (const char* key : {"kernel",
+                                "hardware",
+                                "chunk",
+                                "dtype",
+                                "params",
+                                "cycles",
+                                "time_us",
+                                "pipes",
+                                "gm_bytes_read",
+                                "gm_bytes_written",
+                                "accuracy",
+                                "cores",
+                                "config_hash",
+                                "version"}) {
+            CAPTURE(key);
+            CHECK(result.contains(key));
+        }
+        for (const char* key : {"rel_frobenius_max", "snr_db_mean", "snr_db_worst", "non_finite"}) {
+            CHECK(result["accuracy"].contains(key));
+        }
+        const std::int64_t cycles = result["cycles"];
+        CHECK(result["time_us"].get<double>() == Approx(static_cast<double>(cycles) / 1850));
+        CHECK(result["cores"].size() == 24 * 3);
+        CHECK(result["pipes"] == result["cores"][result["last_core"].get<std::string>()]["pipes"]);
+        for (const auto& [name, core] : result["cores"].items()) {
+            for (const auto& [pipe, figures] : core["pipes"].items()) {
+                CAPTURE(name, pipe);
+                std::int64_t sum =
+                    figures["busy"].get<std::int64_t>() + figures["idle"].get<std::int64_t>();
+                for (const auto& [reason, stalled] : figures["stall"].items()) {
+                    sum += stalled.get<std::int64_t>();
+                }
+                CHECK(sum == cycles);
+                CHECK(figures["idle"] >= 0);
+                CHECK(figures["utilization"].get<double>() ==
+                      Approx(figures["busy"].get<double>() / static_cast<double>(cycles)));
+            }
+        }
+    }
+    CHECK(results[1]["params"] ==
+          json({{"order", 3}, {"steps", 8}, {"mask", "order"}, {"early", "no"}}));
+}
+
+TEST_CASE("the same command prints the same bytes") {
+    const std::string command =
+        "compare " + kAscend + kPair + "--input random --count 10 --format json";
+    CHECK(invoke(command).out == invoke(command).out);
+}
+
+TEST_CASE("timing only takes the same cycles and reports no accuracy") {
+    const auto with =
+        json::parse(invoke("run " + kAscend + "-k inverse/neumann --format json").out);
+    const auto without = json::parse(
+        invoke("run " + kAscend + "-k inverse/neumann --timing-only --format json").out);
+    CHECK(with["results"][0]["cycles"] == without["results"][0]["cycles"]);
+    CHECK(with["results"][0]["cores"] == without["results"][0]["cores"]);
+    CHECK(without["results"][0]["accuracy"].is_null());
+}
+
+TEST_CASE("CSV has one line per kernel under a header of as many fields") {
+    const Outcome outcome = invoke("compare " + kAscend + kPair + "--count 4 --format csv");
+    std::istringstream lines(outcome.out);
+    std::vector<std::string> rows;
+    for (std::string line; std::getline(lines, line);) {
+        rows.push_back(line);
+    }
+    REQUIRE(rows.size() == 3);
+    const auto fields = [](const std::string& row) {
+        return std::count(row.begin(), row.end(), ',');
+    };
+    CHECK(fields(rows[1]) == fields(rows[0]));
+    CHECK(fields(rows[2]) == fields(rows[0]));
+    CHECK_THAT(rows[2], Catch::StartsWith("inverse/neumann,order=3 steps=8"));
+}
+
+TEST_CASE("option --set changes the machine, its name for the run and the hash") {
+    const std::string command =
+        "run " + kAscend + "-k inverse/neumann --count 24 --timing-only --format json ";
+    const auto base = json::parse(invoke(command).out)["results"][0];
+    const auto slow =
+        json::parse(invoke(command + "--set 'links.l0c->l1.bytes_per_cycle=7'").out)["results"][0];
+    CHECK(slow["cycles"] > base["cycles"]);
+    CHECK(slow["config_hash"] != base["config_hash"]);
+}
+
+TEST_CASE("option -p reaches every kernel that has the parameter") {
+    const auto results = json::parse(
+        invoke("compare " + kAscend + kPair + "-p order=4 --count 4 --timing-only --format json")
+            .out);
+    CHECK(results["results"][1]["params"]["order"] == 4);
+    CHECK(results["results"][0]["params"].empty());
+}
+
+TEST_CASE("option -o writes whole results and inverses, and --trace a file per kernel") {
+    const npusim::test::Scratch scratch;
+    const fs::path folder = scratch.path() / "deep" / "er";
+    const Outcome outcome =
+        invoke("compare " + kAscend + kPair + "--count 4 -o " + folder.string() + " --trace " +
+               (scratch.path() / "t.json").string() + " --format json");
+    REQUIRE(outcome.code == 0);
+    CHECK(content(folder / "results.json") == outcome.out);
+    CHECK_FALSE(content(folder / "results.csv").empty());
+    CHECK_FALSE(content(folder / "results.txt").empty());
+    CHECK(fs::file_size(folder / "1-inverse-neumann.npy") == 128 + 4 * 64 * 64 * 4);
+    CHECK(fs::exists(scratch.path() / "t.0-inverse-forward-substitution.json"));
+    CHECK(fs::exists(scratch.path() / "t.1-inverse-neumann.json"));
+    for (const auto& entry : fs::recursive_directory_iterator(scratch.path())) {
+        CHECK(entry.path().extension() != ".partial");
+    }
+}
+
+TEST_CASE("a Chrome trace adds up to the run's statistics, thread by thread") {
+    const npusim::test::Scratch scratch;
+    const std::string path = (scratch.path() / "t.json").string();
+    const auto run = json::parse(invoke("run " + kAscend +
+                                        "-k inverse/neumann --count 30 --timing-only --trace " +
+                                        path + " --format json")
+                                     .out)["results"][0];
+    const json trace = json::parse(content(path));
+    std::map<int, std::string> cores;
+    std::map<std::pair<int, int>, std::string> pipes;
+    std::map<std::pair<int, int>, double> ends;
+    std::map<std::string, std::map<std::string, std::int64_t>> busy;
+    for (const json& event : trace.at("traceEvents")) {
+        const int pid = event.at("pid");
+        if (event.at("name") == "process_name") {
+            cores[pid] = event["args"]["name"];
+        } else if (event.at("name") == "thread_name") {
+            pipes[{pid, event["tid"]}] = event["args"]["name"];
+        } else if (event.at("ph") == "X") {
+            const std::pair<int, int> thread{pid, event["tid"]};
+            CHECK(event["ts"].get<double>() >= ends[thread] - 1e-5); // rounded to the picosecond
+            ends[thread] = event["ts"].get<double>() + event["dur"].get<double>();
+            if (event["cat"] == "busy") {
+                busy[cores.at(pid)][pipes.at(thread)] +=
+                    event["args"]["cycles"].get<std::int64_t>();
+            }
+        }
+    }
+    CHECK(cores.size() == 72);
+    for (const auto& [core, figures] : run["cores"].items()) {
+        for (const auto& [pipe, statistics] : figures["pipes"].items()) {
+            CAPTURE(core, pipe);
+            CHECK(busy[core][pipe] == statistics["busy"].get<std::int64_t>());
+        }
+    }
+}
+
+TEST_CASE("list shows what there is") {
+    CHECK_THAT(invoke("list kernels").out,
+               Contains("inverse/forward-substitution") && Contains("steps"));
+    CHECK_THAT(invoke("list hardware").out, Contains("ascend-910b") && Contains("fused-local"));
+    CHECK_THAT(invoke("list ops").out,
+               Contains("mmad") && Contains("fixpipe") && Contains("wait_flag"));
+    CHECK(invoke("--version").out == "npusim " NPUSIM_VERSION "\n");
+    CHECK_THAT(invoke("run --help").out, Contains("Examples:"));
+}
+
+TEST_CASE("option --check compares with program order") {
+    CHECK(invoke("run " + kAscend + "-k inverse/neumann --count 6 --check").code == 0);
+    CHECK(invoke("run " + kAscend + "-k inverse/neumann --check --timing-only").code == 2);
+}
+
+TEST_CASE("a bad command line is one error with what is allowed, exit code 2") {
+    const std::string run = "run " + kAscend;
+    CHECK_THAT(refusal(""), Contains("subcommand"));
+    CHECK_THAT(refusal("list things"), Contains("kernels,hardware,ops"));
+    CHECK_THAT(refusal(run + "-k neumann"),
+               Contains("unknown kernel 'neumann' (did you mean 'inverse/neumann'?)"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann:ordr=3"), Contains("did you mean 'order'?"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann:order=99"), Contains("(allowed: 1..16)"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann:mask=wide"),
+               Contains("(allowed: order, none, 0..127)"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann:order"), Contains("NAME:key=value"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann -p nothing=1"),
+               Contains("no kernel here has this parameter"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann --chunk 48"), Contains("16, 32, 64, 128"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann --dtype fp8"), Contains("fp32, fp16, bf16"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann --format xml"), Contains("text,json,csv"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann --seed -1"), Contains("--seed"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann --count -1"), Contains("--count"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann --input nowhere"),
+               Contains("no such folder or kind"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann --trace /no/such/folder/t.json"),
+               Contains("cannot write"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann -o /proc/x"), Contains("-o /proc/x"));
+    CHECK_THAT(refusal(run + kPair), Contains("run takes one -k"));
+}
+
+TEST_CASE(
+    "a bad hardware file is refused with file, line, column, key, value and what is allowed") {
+    const npusim::test::Scratch scratch;
+    std::string text = content(kSource + "/configs/hardware/ascend-910b.yaml");
+    const std::size_t at = text.find("ai_cores: 24");
+    text.replace(at, 12, "ai_cores: -3");
+    const auto line =
+        1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+    const fs::path file = scratch.write("hw.yaml", text);
+    CHECK(refusal("run -k inverse/neumann -c " + file.string()) ==
+          "npusim: error: " + file.string() + ":" + std::to_string(line) +
+              ":11: ai_cores: got -3, out of range (allowed: 1..1024)\n");
+    CHECK_THAT(refusal("run -k inverse/neumann -c " + scratch.path().string() + "/none.yaml"),
+               Contains("none.yaml: cannot read the file"));
+    CHECK_THAT(refusal("run " + kAscend + "-k inverse/neumann --set buffers.l1.siz=1"),
+               Contains("unknown key (did you mean 'size'?)"));
+    CHECK_THAT(refusal("run " + kAscend + "-k inverse/neumann --set clock_mhz=nan"),
+               Contains("clock_mhz: got nan"));
+    CHECK_THAT(refusal("run " + kAscend + "-k inverse/neumann --set cube.startup_cycles=1e3"),
+               Contains("needs a decimal integer"));
+}
+
+TEST_CASE("tiles over a buffer's capacity are refused with the buffer's key, before anything is "
+          "written") {
+    const npusim::test::Scratch scratch;
+    const std::string folder = (scratch.path() / "results").string();
+    CHECK_THAT(refusal("run " + kAscend + "-k inverse/neumann --set buffers.l1.size=16KiB"),
+               Contains("buffers.l1.size: 16384 bytes do not hold one chunk of 64 in fp16"));
+    CHECK_THAT(refusal("run " + kAscend +
+                       "-k inverse/forward-substitution --chunk 128 --set buffers.ub.size=32KiB"),
+               Contains("ub holds 32768 bytes"));
+    CHECK_THAT(
+        refusal("run " + kAscend + "-k inverse/neumann --set buffers.l0c.size=8KiB -o " + folder),
+        Contains("l0c holds 8192 bytes"));
+    CHECK_FALSE(fs::exists(folder + "/results.json"));
+}
+
+TEST_CASE("a damaged array is refused by its path and leaves no output behind") {
+    const npusim::test::Scratch scratch;
+    const fs::path data = kSource + "/kernels/data/gdn_trained_layer4";
+    for (const char* name : {"beta.npy", "g.npy"}) {
+        scratch.write(name, content(data / name));
+    }
+    scratch.write("k.npy", content(data / "k.npy").substr(0, 5000));
+    const std::string trace = (scratch.path() / "t.json").string();
+    CHECK_THAT(
+        refusal("run " + kAscend + "-k inverse/neumann --input " + scratch.path().string() +
+                " --trace " + trace + " -o " + (scratch.path() / "out").string()),
+        Contains("k.npy: has 4872 bytes of data, which is not 4 x 1024 x 128 elements of 2 bytes"));
+    CHECK_FALSE(fs::exists(trace));
+    CHECK_FALSE(fs::exists(scratch.path() / "out"));
+}
