@@ -354,7 +354,12 @@ void apply_override(YamlNode& root,
             }
             const auto name = std::ranges::find(names, part);
             if (name == names.end()) {
-                faults.add(origin, key, "no element '" + part + "'" + did_you_mean(part, names));
+                faults.add(origin,
+                           key,
+                           fmt::format("no element '{}'{} (allowed: {})",
+                                       part,
+                                       did_you_mean(part, names),
+                                       fmt::join(names, ", ")));
                 return;
             }
             node = &node->items[static_cast<std::size_t>(name - names.begin())];

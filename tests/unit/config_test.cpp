@@ -294,7 +294,8 @@ TEST_CASE("a bad override is reported with its --set text") {
           "--set cub.startup_cycles=3: cub: unknown key (did you mean 'cube'?)");
     CHECK(set_error("links.gm->u.startup_cycles", "3") ==
           "--set links.gm->u.startup_cycles=3: links.gm->u.startup_cycles: no element 'gm->u' (did "
-          "you mean 'gm->ub'?)");
+          "you mean 'gm->ub'?) (allowed: gm->ub, gm->l1, ub->gm, l1->l0a, l1->l0b, l0c->gm, "
+          "l0c->l1)");
     CHECK(set_error("ai_cores.x", "3") ==
           "--set ai_cores.x=3: ai_cores.x: no key 'x' below the value 24");
     CHECK(set_error("cube", "3") == "--set cube=3: cube: got 3, needs a map of keys");
