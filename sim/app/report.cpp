@@ -68,7 +68,11 @@ std::string percent(double value) {
     return std::isnan(value) ? "-" : fmt::format("{:.1f} %", 100 * value);
 }
 
-/// "busy 12.3 %, flag 40.1 %, idle ..." for one pipe, largest stall first.
+std::string kibibytes(std::int64_t bytes) {
+    return fmt::format("{:.1f}", static_cast<double>(bytes) / 1024);
+}
+
+/// "busy 7140, flag 15451, ..., idle 625" in cycles for one pipe, largest stall first.
 std::string pipe_text(const CoreStatistics& core, Pipe pipe, Cycles total) {
     const PipeStatistics& statistics = statistics_of(core, pipe);
     std::vector<std::pair<std::int64_t, std::string_view>> stalls;
@@ -221,21 +225,26 @@ std::string text_report(const std::vector<Result>& results) {
     row("parameters", parameters_text);
     row("cycles", [](const Result& r) { return fmt::format("{}", r.statistics.total.count()); });
     row("time, us", [](const Result& r) { return fmt::format("{:.2f}", r.microseconds()); });
-    row("speed-up", [&](const Result& r) { return fmt::format("{:.2f}x", speedup(results, r)); });
+    if (results.size() > 1) {
+        row("speed-up",
+            [&](const Result& r) { return fmt::format("{:.2f}x", speedup(results, r)); });
+    }
     row("cycles after launch",
         [](const Result& r) { return fmt::format("{}", r.cycles_after_launch()); });
-    row("speed-up after launch",
-        [&](const Result& r) { return fmt::format("{:.2f}x", speedup_after_launch(results, r)); });
+    if (results.size() > 1) {
+        row("speed-up after launch", [&](const Result& r) {
+            return fmt::format("{:.2f}x", speedup_after_launch(results, r));
+        });
+    }
     row("overhead, cycles (no arithmetic)",
         [](const Result& r) { return fmt::format("{}", overhead(r)); });
     for (std::size_t p = 0; p < kPipeCount; ++p) {
         row(fmt::format("{} busy, mean of cores", kPipeNames[p]),
             [p](const Result& r) { return percent(chip_utilization(r, static_cast<Pipe>(p))); });
     }
-    row("GM read, KiB",
-        [](const Result& r) { return fmt::format("{}", r.statistics.gm_bytes_read / 1024); });
+    row("GM read, KiB", [](const Result& r) { return kibibytes(r.statistics.gm_bytes_read); });
     row("GM written, KiB",
-        [](const Result& r) { return fmt::format("{}", r.statistics.gm_bytes_written / 1024); });
+        [](const Result& r) { return kibibytes(r.statistics.gm_bytes_written); });
     row("roofline: useful flop/byte",
         [](const Result& r) { return fmt::format("{:.2f}", r.intensity()); });
     row("roofline: GFLOP/s of bound", [](const Result& r) {
