@@ -5,6 +5,7 @@
 #include "sim/isa/instruction.h"
 
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <fmt/format.h>
 #include <system_error>
@@ -52,18 +53,26 @@ void ChromeTrace::on_begin(const std::vector<observe::CoreInfo>& cores) {
     }
 }
 
+std::int64_t ChromeTrace::nanoseconds(Cycles time) const {
+    return std::llround(static_cast<double>(time.count()) * 1e3 / clock_mhz_);
+}
+
 void ChromeTrace::on_span(const observe::Span& span) {
+    const std::int64_t start = nanoseconds(span.start);
+    const std::int64_t length = nanoseconds(span.end) - start;
     const bool busy = span.state == observe::State::Busy;
     const std::string detail = span.instruction == nullptr ? "" : isa::to_text(*span.instruction);
     const std::string_view name = !busy                         ? observe::to_string(span.state)
                                   : span.instruction == nullptr ? std::string_view("dispatch")
                                                                 : isa::name_of(*span.instruction);
     write(fmt::format(
-        R"({{"ph":"X","pid":{},"tid":{},"ts":{:.6f},"dur":{:.6f},"name":"{}","cat":"{}","args":{{"cycle":{},"cycles":{},"op":"{}"}}}})",
+        R"({{"ph":"X","pid":{},"tid":{},"ts":{}.{:03},"dur":{}.{:03},"name":"{}","cat":"{}","args":{{"cycle":{},"cycles":{},"op":"{}"}}}})",
         span.core,
         static_cast<int>(span.pipe),
-        static_cast<double>(span.start.count()) / clock_mhz_,
-        static_cast<double>((span.end - span.start).count()) / clock_mhz_,
+        start / 1000,
+        start % 1000,
+        length / 1000,
+        length % 1000,
         name,
         busy ? "busy" : "stall",
         span.start.count(),

@@ -3,6 +3,7 @@
 
 #include "sim/observe/observer.h"
 
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -10,8 +11,11 @@
 namespace npusim::traces {
 
 /// Streams a run as Chrome trace JSON, which Perfetto's UI opens: a process per core, a thread per
-/// pipe, a slice per busy or stalled span. One cycle is written as one nanosecond's worth of
-/// `ts`/`dur` scaled by the clock, so times read as real time. Slices of a thread never overlap.
+/// pipe, a slice per busy or stalled span; exact cycles are in its arguments.
+///
+/// Times are real time, both ends of a slice rounded to whole nanoseconds: viewers keep no more,
+/// and were they to round a start and a length each by itself, neighbours would overlap and be
+/// dropped.
 ///
 /// The file is written beside its name and renamed at the end: a failed run leaves none.
 class ChromeTrace : public observe::Observer {
@@ -33,6 +37,7 @@ class ChromeTrace : public observe::Observer {
         void operator()(std::FILE* file) const { std::fclose(file); }
     };
     void write(const std::string& event);
+    [[nodiscard]] std::int64_t nanoseconds(Cycles time) const;
 
     std::filesystem::path path_;
     std::filesystem::path partial_;

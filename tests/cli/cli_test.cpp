@@ -3,6 +3,7 @@
 #include "tests/support/scratch.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -211,7 +212,11 @@ TEST_CASE("a Chrome trace adds up to the run's statistics, thread by thread") {
     const json trace = json::parse(content(path));
     std::map<int, std::string> cores;
     std::map<std::pair<int, int>, std::string> pipes;
-    std::map<std::pair<int, int>, double> ends;
+    std::map<std::pair<int, int>, std::int64_t> ends;
+    // As Perfetto reads a time: microseconds, rounded to whole nanoseconds.
+    const auto nanoseconds = [](const json& time) {
+        return std::llround(time.get<double>() * 1000);
+    };
     std::map<std::string, std::map<std::string, std::int64_t>> busy;
     for (const json& event : trace.at("traceEvents")) {
         const int pid = event.at("pid");
@@ -221,8 +226,8 @@ TEST_CASE("a Chrome trace adds up to the run's statistics, thread by thread") {
             pipes[{pid, event["tid"]}] = event["args"]["name"];
         } else if (event.at("ph") == "X") {
             const std::pair<int, int> thread{pid, event["tid"]};
-            CHECK(event["ts"].get<double>() >= ends[thread] - 1e-5); // rounded to the picosecond
-            ends[thread] = event["ts"].get<double>() + event["dur"].get<double>();
+            CHECK(nanoseconds(event["ts"]) >= ends[thread]);
+            ends[thread] = nanoseconds(event["ts"]) + nanoseconds(event["dur"]);
             if (event["cat"] == "busy") {
                 busy[cores.at(pid)][pipes.at(thread)] +=
                     event["args"]["cycles"].get<std::int64_t>();
@@ -236,6 +241,16 @@ TEST_CASE("a Chrome trace adds up to the run's statistics, thread by thread") {
             CHECK(busy[core][pipe] == statistics["busy"].get<std::int64_t>());
         }
     }
+}
+
+TEST_CASE("the example trace is what its command writes") {
+    const npusim::test::Scratch scratch;
+    const std::string path = (scratch.path() / "t.json").string();
+    invoke("run " + kAscend +
+           "-k inverse/neumann:order=2,steps=2 --chunk 16 --count 1 --set ai_cores=1 "
+           "--set vector_cores=1 --trace " +
+           path);
+    CHECK(content(path) == content(kSource + "/traces/examples/neumann_16.json"));
 }
 
 TEST_CASE("list shows what there is") {
