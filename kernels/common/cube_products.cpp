@@ -9,12 +9,17 @@ namespace {
 
 constexpr std::int64_t kSlots = 2;
 
-/// The largest K, by halving, for which two slots of [n,K] fit L0A and two of [K,n] fit L0B.
+/// The largest K, by halving, for which two slots of [n,K] fit L0A and two of [K,n] fit L0B; no
+/// less than a block of the cube or an aligned row of L1. The allocator refuses what does not fit
+/// then.
 std::int64_t slot_depth(const config::HardwareConfig& hardware, DType dtype, std::int64_t n) {
     const std::int64_t room =
         std::min(hardware.buffer(Memory::L0a).size_bytes, hardware.buffer(Memory::L0b).size_bytes);
+    const std::int64_t least =
+        std::max(hardware.cube.formats.at(dtype).k,
+                 ceil_div(hardware.buffer(Memory::L1).align_bytes, bytes_of(dtype)));
     std::int64_t depth = n;
-    while (depth > 1 && kSlots * n * depth * bytes_of(dtype) > room) {
+    while (depth % 2 == 0 && depth / 2 >= least && kSlots * n * depth * bytes_of(dtype) > room) {
         depth /= 2;
     }
     return depth;

@@ -36,7 +36,7 @@ void Emitter::consume_one(Pipe from, Pipe to, Channel& pair) {
 }
 
 Allocator::Allocator(const config::HardwareConfig& hardware, Memory memory)
-    : memory_(memory),
+    : hardware_(hardware), memory_(memory),
       align_(memory == Memory::Gm ? kGmAlign : hardware.buffer(memory).align_bytes),
       size_(memory == Memory::Gm ? hardware.gm.size_bytes : hardware.buffer(memory).size_bytes) {}
 
@@ -44,9 +44,11 @@ isa::Tile Allocator::tile(DType dtype, std::int64_t rows, std::int64_t cols) {
     const isa::Tile tile = isa::dense(memory_, dtype, used_, rows, cols);
     used_ = ceil_div(tile.end(), align_) * align_;
     if (used_ > size_) {
-        throw ConfigError(fmt::format("{} holds {} bytes, and the kernel's tiles need at least {} "
+        const std::string key =
+            memory_ == Memory::Gm ? "gm.size" : fmt::format("buffers.{}.size", to_string(memory_));
+        throw ConfigError(fmt::format("{}: {} bytes, and the kernel's tiles need at least {} "
                                       "(allowed: a smaller chunk, a narrower dtype, a larger {})",
-                                      to_string(memory_),
+                                      hardware_.at(key),
                                       size_,
                                       used_,
                                       to_string(memory_)));

@@ -56,6 +56,7 @@ class Allocator {
     [[nodiscard]] std::int64_t used() const { return used_; }
 
   private:
+    const config::HardwareConfig& hardware_;
     Memory memory_;
     std::int64_t align_;
     std::int64_t size_;

@@ -277,6 +277,40 @@ void add_run_options(CLI::App& command, Options& options) {
     command.add_flag("-q,--quiet", options.quiet, "say nothing but errors");
 }
 
+/// The first word CLI11 could make nothing of, or "".
+std::string leftover(const CLI::App& app) {
+    const std::vector<std::string> words = app.remaining(true);
+    const auto option = std::find_if(
+        words.begin(), words.end(), [](const std::string& word) { return word.starts_with('-'); });
+    return option != words.end() ? *option : words.empty() ? "" : words.front();
+}
+
+/// What is wrong with the command line and what it may be.
+std::string explain(const CLI::App& app, const CLI::ParseError& error) {
+    const auto parsed = app.get_subcommands();
+    const CLI::App& command = parsed.empty() ? app : *parsed.front();
+    std::string text = error.what();
+    if (const std::string word = leftover(app); !word.empty()) {
+        std::vector<std::string> names;
+        for (const CLI::Option* option : command.get_options()) {
+            names.push_back(option->get_name(false, true));
+        }
+        for (const CLI::App* other : app.get_subcommands(nullptr)) {
+            if (parsed.empty()) {
+                names.push_back(other->get_name());
+            }
+        }
+        const char* kind = word.starts_with('-') ? "option"
+                           : parsed.empty()      ? "command"
+                                                 : "argument";
+        text = fmt::format("unknown {} '{}'{}", kind, word, did_you_mean(word, names));
+    } else if (error.get_name() == "ConversionError") {
+        text = text.substr(text.find(": ") + 2) + ": not a whole number";
+    }
+    return fmt::format(
+        "{}\nsee: {} --help", text, parsed.empty() ? "npusim" : "npusim " + command.get_name());
+}
+
 int dispatch(int argc, char** argv) {
     CLI::App app{"npusim: a cycle-approximate NPU core that runs real kernels on real data",
                  "npusim"};
@@ -291,7 +325,7 @@ int dispatch(int argc, char** argv) {
         "  npusim run -c configs/hardware/ascend-910b.yaml -k inverse/neumann "
         "--set sync.cross_core_cycles=100 --format json\n"
         "  npusim list kernels\n\n"
-        "Exit code: 0 done, 1 the run failed (deadlock), 2 bad input.");
+        "Exit code: 0 done, 1 the run failed (deadlock, --check), 2 bad input.");
     Options options;
     CLI::App* run_command = app.add_subcommand("run", "run one kernel");
     CLI::App* compare_command =
@@ -306,7 +340,10 @@ int dispatch(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? kDone : kUsage;
+        if (error.get_exit_code() == 0) { // --help, --version
+            return app.exit(error);
+        }
+        throw ConfigError(explain(app, error));
     }
     spdlog::set_level(options.verbose ? spdlog::level::info
                       : options.quiet ? spdlog::level::err
@@ -332,6 +369,9 @@ int main(int argc, char** argv) {
     try {
         return npusim::app::dispatch(argc, argv);
     } catch (const npusim::ConfigError& error) {
+        spdlog::error("{}", error.what());
+        return npusim::app::kUsage;
+    } catch (const npusim::ProgramError& error) {
         spdlog::error("{}", error.what());
         return npusim::app::kUsage;
     } catch (const std::exception& error) {

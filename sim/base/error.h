@@ -16,7 +16,8 @@ class ConfigError : public Error {
     using Error::Error;
 };
 
-/// A kernel program that breaks a rule of the machine: capacity, alignment, path, flag range.
+/// A kernel program that breaks a rule of the machine: capacity, alignment, path, flag range. The
+/// program and the hardware file do not go together (exit code 2).
 class ProgramError : public Error {
     using Error::Error;
 };

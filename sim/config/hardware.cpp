@@ -346,6 +346,11 @@ const LinkConfig* HardwareConfig::link(Memory from, Memory to) const {
     return nullptr;
 }
 
+std::string HardwareConfig::at(std::string_view key) const {
+    const auto origin = origins.find(key);
+    return origin == origins.end() ? std::string(key) : fmt::format("{}: {}", origin->second, key);
+}
+
 HardwareConfig load_hardware(const std::string& path, const std::vector<Override>& overrides) {
     YamlNode root = parse_yaml_file(path);
     Faults faults(path);
@@ -361,6 +366,7 @@ HardwareConfig load_hardware(const std::string& path, const std::vector<Override
     }
     faults.throw_if_any();
     hardware.buffers[static_cast<std::size_t>(Memory::Gm)].align_bytes = 1; // byte addressed
+    hardware.origins = collect_origins(root, path);
     return hardware;
 }
 

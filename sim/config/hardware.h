@@ -7,9 +7,11 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace npusim::config {
@@ -101,12 +103,17 @@ struct HardwareConfig {
     std::vector<LinkConfig> links;
     GmConfig gm;
     SyncConfig sync;
+    /// Where each key was written, by key path: "file:line:column" or "--set key=value".
+    std::map<std::string, std::string, std::less<>> origins;
 
     [[nodiscard]] const BufferConfig& buffer(Memory memory) const {
         return buffers[static_cast<std::size_t>(memory)];
     }
     /// The path from `from` to `to`, or nullptr where the chip has none.
     [[nodiscard]] const LinkConfig* link(Memory from, Memory to) const;
+    /// "file:line:column: key", the head of a message about a value that is sound in itself but
+    /// does not suit what is to be run.
+    [[nodiscard]] std::string at(std::string_view key) const;
 };
 
 /// `--set core.key=value`: replaces one value before the file is checked.

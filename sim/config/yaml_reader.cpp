@@ -264,13 +264,36 @@ std::string item_name(const YamlNode& item, std::size_t index) {
                                             : std::to_string(index);
 }
 
+std::string where(const std::string& file, const Origin& origin) {
+    return origin.option.empty() ? fmt::format("{}:{}:{}", file, origin.line, origin.column)
+                                 : origin.option;
+}
+
+std::map<std::string, std::string, std::less<>> collect_origins(const YamlNode& root,
+                                                                const std::string& file) {
+    std::map<std::string, std::string, std::less<>> origins;
+    const auto visit =
+        [&](const auto& self, const YamlNode& node, const std::string& path) -> void {
+        const std::string stem = path.empty() ? "" : path + '.';
+        if (!path.empty()) {
+            origins[path] = where(file, node.origin);
+        }
+        for (const YamlEntry& entry : node.entries) {
+            self(self, entry.value, stem + entry.key);
+        }
+        for (std::size_t i = 0; i < node.items.size(); ++i) {
+            self(self, node.items[i], stem + item_name(node.items[i], i));
+        }
+    };
+    visit(visit, root, "");
+    return origins;
+}
+
 void Faults::add(const Origin& origin, std::string_view path, std::string_view text) {
-    const std::string where = origin.option.empty()
-                                  ? fmt::format("{}:{}:{}", file_, origin.line, origin.column)
-                                  : origin.option;
-    faults_.push_back({origin.line,
-                       origin.column,
-                       fmt::format("{}: {}{}{}", where, path, path.empty() ? "" : ": ", text)});
+    faults_.push_back(
+        {origin.line,
+         origin.column,
+         fmt::format("{}: {}{}{}", where(file_, origin), path, path.empty() ? "" : ": ", text)});
 }
 
 void Faults::throw_if_any() const {

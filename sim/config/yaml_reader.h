@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -48,6 +50,13 @@ struct YamlEntry {
 
 /// Name of a list element in key paths: "gm->ub" where it has `from` and `to`, else its index.
 std::string item_name(const YamlNode& item, std::size_t index);
+
+/// "file:line:column", or the option for a value from the command line.
+std::string where(const std::string& file, const Origin& origin);
+
+/// `where` of every node under `root`, by key path.
+std::map<std::string, std::string, std::less<>> collect_origins(const YamlNode& root,
+                                                                const std::string& file);
 
 /// Collects what is wrong with a file, so that all of it can be reported at once.
 class Faults {

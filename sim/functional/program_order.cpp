@@ -89,8 +89,8 @@ class Runner {
             stream.flags[{raise->from, raise->to, raise->id}] += 1;
         } else if (const auto* flag = std::get_if<isa::WaitFlag>(&instruction)) {
             if (stream.flags[{flag->from, flag->to, flag->id}]-- == 0) {
-                throw ProgramError(fmt::format("`{}` comes before the set it waits for",
-                                               isa::to_text(instruction)));
+                throw ModelError(fmt::format("`{}` comes before the set it waits for",
+                                             isa::to_text(instruction)));
             }
         } else {
             execute(instruction, stream.memory);

@@ -14,8 +14,8 @@ namespace npusim::functional {
 /// program order and gives way only where it waits for another core. What a program *means*; a
 /// timed run with other bytes lacks a flag somewhere.
 ///
-/// Throws ProgramError for an illegal instruction or a wait for a flag that no earlier instruction
-/// of the core sets, and ModelError if cores wait for each other.
+/// Throws ProgramError for an illegal instruction, ModelError for a wait for a flag that no earlier
+/// instruction of the core sets and for cores that wait for each other.
 void run_in_program_order(const config::HardwareConfig& hardware,
                           const std::function<isa::Program(isa::CoreId)>& program,
                           GlobalMemory& gm);

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <type_traits>
 #include <utility>
 
@@ -57,6 +58,15 @@ std::string operands(const CrossWait& op) {
     return fmt::format("{} #{}", to_string(op.pipe), op.id);
 }
 
+/// `instruction` breaks a rule that the hardware file sets under `key`.
+[[noreturn]] void refuse(const Instruction& instruction,
+                         const config::HardwareConfig& hardware,
+                         std::string_view key,
+                         const std::string& what) {
+    throw ProgramError(
+        fmt::format("{}: {}, in `{}`", hardware.at(key), what, to_text(instruction)));
+}
+
 /// Rules every operand obeys, collected behind one name so that a fault always names its op.
 class Checker {
   public:
@@ -64,7 +74,10 @@ class Checker {
         : instruction_(instruction), hardware_(hardware) {}
 
     [[noreturn]] void fail(const std::string& what) const {
-        throw ProgramError(fmt::format("{}: {}", to_text(instruction_), what));
+        throw ProgramError(fmt::format("`{}`: {}", to_text(instruction_), what));
+    }
+    [[noreturn]] void fail(std::string_view key, const std::string& what) const {
+        refuse(instruction_, hardware_, key, what);
     }
     void require(bool holds, const char* what) const {
         if (!holds) {
@@ -80,18 +93,21 @@ class Checker {
             return;
         }
         const config::BufferConfig& buffer = hardware_.buffer(tile.memory);
+        const auto key = [&](const char* field) {
+            return fmt::format("buffers.{}.{}", to_string(tile.memory), field);
+        };
         if (tile.end() > buffer.size_bytes) {
-            fail(fmt::format("{} ends at byte {} of {}, which holds {}",
+            fail(key("size"),
+                 fmt::format("`{}` ends at byte {} (allowed: up to {})",
                              operand,
                              tile.end(),
-                             to_string(tile.memory),
                              buffer.size_bytes));
         }
         if (tile.address % buffer.align_bytes != 0) {
-            fail(fmt::format("{} at address {} of {}, which is not a multiple of {}",
+            fail(key("align"),
+                 fmt::format("`{}` is at address {} (allowed: multiples of {})",
                              operand,
                              tile.address,
-                             to_string(tile.memory),
                              buffer.align_bytes));
         }
     }
@@ -101,15 +117,16 @@ class Checker {
             fail(fmt::format("{} must be in {}", operand, to_string(memory)));
         }
     }
-    void flag(std::int64_t id, std::int64_t count) const {
+    void flag(const char* key, std::int64_t id, std::int64_t count) const {
         if (id < 0 || id >= count) {
-            fail(fmt::format("flag id {} (allowed: 0..{})", id, count - 1));
+            fail(key, fmt::format("flag id {} (allowed: 0..{})", id, count - 1));
         }
     }
     /// A row takes one repeat, unless all rows are contiguous.
     void repeats(bool dense, const Tile& widest) const {
         if (!dense && widest.row_bytes() > hardware_.vector.repeat_bytes) {
-            fail(fmt::format("a strided row of {} bytes is longer than a repeat ({})",
+            fail("vector.repeat_bytes",
+                 fmt::format("a strided row of {} bytes (allowed: up to {})",
                              widest.row_bytes(),
                              hardware_.vector.repeat_bytes));
         }
@@ -148,7 +165,7 @@ void check_op(const Mmad& op, const Checker& checker) {
     checker.require(op.a.dtype == op.b.dtype, "a and b differ in dtype");
     checker.require(op.c.dtype == DType::Fp32, "c must be fp32");
     if (!checker.hardware().cube.formats.contains(op.a.dtype)) {
-        checker.fail(fmt::format("the cube has no {} format", to_string(op.a.dtype)));
+        checker.fail("cube.formats", fmt::format("no format {}", to_string(op.a.dtype)));
     }
 }
 
@@ -195,38 +212,23 @@ void check_op(const Vdup& op, const Checker& checker) {
 template <class Flag>
 requires std::is_same_v<Flag, SetFlag> || std::is_same_v<Flag, WaitFlag>
 void check_op(const Flag& op, const Checker& checker) {
-    checker.flag(op.id, checker.hardware().sync.flag_ids);
+    checker.flag("sync.flag_ids", op.id, checker.hardware().sync.flag_ids);
     checker.require(op.from != op.to, "a flag joins two different pipes");
     checker.require(op.from != Pipe::Scalar && op.to != Pipe::Scalar,
                     "the scalar unit takes no flags");
 }
 
 void check_op(const CrossSet& op, const Checker& checker) {
-    checker.flag(op.id, checker.hardware().sync.cross_flag_ids);
+    checker.flag("sync.cross_flag_ids", op.id, checker.hardware().sync.cross_flag_ids);
     const bool split = checker.hardware().composition == config::Composition::Split;
     const std::int64_t cores = split ? 1 + checker.hardware().vector_cores : 1;
     if (op.target < 0 || op.target >= cores) {
-        checker.fail(fmt::format("core {} (allowed: 0..{})", op.target, cores - 1));
+        checker.fail("vector_cores", fmt::format("core {} (allowed: 0..{})", op.target, cores - 1));
     }
 }
 
 void check_op(const CrossWait& op, const Checker& checker) {
-    checker.flag(op.id, checker.hardware().sync.cross_flag_ids);
-}
-
-Pipe link_pipe(const Instruction& instruction,
-               const Tile& to,
-               const Tile& from,
-               const config::HardwareConfig& hardware) {
-    const config::LinkConfig* link = hardware.link(from.memory, to.memory);
-    if (link == nullptr) {
-        throw ProgramError(fmt::format("{}: {} has no path {} -> {}",
-                                       to_text(instruction),
-                                       hardware.name,
-                                       to_string(from.memory),
-                                       to_string(to.memory)));
-    }
-    return link->pipe;
+    checker.flag("sync.cross_flag_ids", op.id, checker.hardware().sync.cross_flag_ids);
 }
 
 template <std::size_t... I> std::vector<OpDoc> docs(std::index_sequence<I...> /*unused*/) {
@@ -249,11 +251,31 @@ std::string to_text(const Instruction& instruction) {
         instruction);
 }
 
+const config::LinkConfig& link_of(const Instruction& instruction,
+                                  const Tile& to,
+                                  const Tile& from,
+                                  const config::HardwareConfig& hardware) {
+    if (const config::LinkConfig* link = hardware.link(from.memory, to.memory)) {
+        return *link;
+    }
+    std::vector<std::string> paths;
+    for (const config::LinkConfig& link : hardware.links) {
+        paths.push_back(fmt::format("{}->{}", to_string(link.from), to_string(link.to)));
+    }
+    refuse(instruction,
+           hardware,
+           "links",
+           fmt::format("no path {}->{} (allowed: {})",
+                       to_string(from.memory),
+                       to_string(to.memory),
+                       fmt::join(paths, ", ")));
+}
+
 Pipe pipe_of(const Instruction& instruction, const config::HardwareConfig& hardware) {
     return std::visit(
         Overloaded{
-            [&](const Copy& op) { return link_pipe(instruction, op.to, op.from, hardware); },
-            [&](const Fixpipe& op) { return link_pipe(instruction, op.to, op.from, hardware); },
+            [&](const Copy& op) { return link_of(instruction, op.to, op.from, hardware).pipe; },
+            [&](const Fixpipe& op) { return link_of(instruction, op.to, op.from, hardware).pipe; },
             [](const Mmad&) { return Pipe::Cube; },
             [](const VectorBinary&) { return Pipe::Vector; },
             [](const Vbrcb&) { return Pipe::Vector; },

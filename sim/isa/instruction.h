@@ -17,11 +17,17 @@ std::string_view name_of(const Instruction& instruction);
 /// One line of assembly-like text, e.g. `mmad l0c[0] f32 16x16, l0a[0] fp16 16x16, ...`.
 std::string to_text(const Instruction& instruction);
 
+/// The path that carries `from` to `to`. Throws ProgramError if the chip has none.
+const config::LinkConfig& link_of(const Instruction& instruction,
+                                  const Tile& to,
+                                  const Tile& from,
+                                  const config::HardwareConfig& hardware);
+
 /// The pipe that runs `instruction` on this chip. Throws ProgramError for a path the chip lacks.
 Pipe pipe_of(const Instruction& instruction, const config::HardwareConfig& hardware);
 
-/// Checks shapes, dtypes, alignment, capacity and flag ranges. Throws ProgramError naming op,
-/// operand, value and what is allowed.
+/// Checks shapes, dtypes, alignment, capacity and flag ranges. Throws ProgramError naming the key
+/// of the hardware file where there is one, op, operand, value and what is allowed.
 void check(const Instruction& instruction, const config::HardwareConfig& hardware);
 
 /// Multiply-accumulates done on the cube; 0 for anything but mmad.

@@ -20,19 +20,12 @@ Cycles transfer(const isa::Instruction& instruction,
                 const Tile& from,
                 bool cold,
                 const HardwareConfig& hardware) {
-    const config::LinkConfig* link = hardware.link(from.memory, to.memory);
-    if (link == nullptr) {
-        throw ProgramError(fmt::format("{}: {} has no path {} -> {}",
-                                       isa::to_text(instruction),
-                                       hardware.name,
-                                       to_string(from.memory),
-                                       to_string(to.memory)));
-    }
+    const config::LinkConfig& link = isa::link_of(instruction, to, from, hardware);
     // The wider side sets the pace: L0C sends fp32 even where 16 bits arrive.
     const auto bytes = static_cast<double>(std::max(to.bytes(), from.bytes()));
     const bool reads_hbm = cold && from.memory == Memory::Gm;
-    return link->startup + (reads_hbm ? hardware.gm.miss_latency : Cycles{0}) +
-           Cycles{static_cast<std::int64_t>(std::ceil(bytes / link->bytes_per_cycle))};
+    return link.startup + (reads_hbm ? hardware.gm.miss_latency : Cycles{0}) +
+           Cycles{static_cast<std::int64_t>(std::ceil(bytes / link.bytes_per_cycle))};
 }
 
 Cycles

@@ -60,8 +60,8 @@ std::string refusal(const std::string& arguments) {
 
 } // namespace
 
-TEST_CASE("the main job prints one table and says nothing on stderr") {
-    const Outcome outcome = invoke("compare " + kAscend + kPair + "--chunk 64 --dtype fp16");
+TEST_CASE("the main job prints one table, and -q keeps stderr empty") {
+    const Outcome outcome = invoke("compare " + kAscend + kPair + "--chunk 64 --dtype fp16 -q");
     CHECK(outcome.code == 0);
     CHECK(outcome.err.empty());
     for (const char* row : {"cycles",
@@ -270,7 +270,13 @@ TEST_CASE("option --check compares with program order") {
 
 TEST_CASE("a bad command line is one error with what is allowed, exit code 2") {
     const std::string run = "run " + kAscend;
-    CHECK_THAT(refusal(""), Contains("subcommand"));
+    CHECK_THAT(refusal(""), Contains("subcommand") && Contains("see: npusim --help"));
+    CHECK_THAT(refusal("comapre"), Contains("unknown command 'comapre' (did you mean 'compare'?)"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann --fromat json"),
+               Contains("unknown option '--fromat' (did you mean '--format'?)") &&
+                   Contains("see: npusim run --help"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann --chunk some"),
+               Contains("--chunk = some: not a whole number"));
     CHECK_THAT(refusal("list things"), Contains("kernels,hardware,ops"));
     CHECK_THAT(refusal(run + "-k neumann"),
                Contains("unknown kernel 'neumann' (did you mean 'inverse/neumann'?)"));
@@ -321,14 +327,34 @@ TEST_CASE("tiles over a buffer's capacity are refused with the buffer's key, bef
     const npusim::test::Scratch scratch;
     const std::string folder = (scratch.path() / "results").string();
     CHECK_THAT(refusal("run " + kAscend + "-k inverse/neumann --set buffers.l1.size=16KiB"),
-               Contains("buffers.l1.size: 16384 bytes do not hold one chunk of 64 in fp16"));
+               Contains("buffers.l1.size: 16384 bytes do not hold what inverse/neumann keeps"));
     CHECK_THAT(refusal("run " + kAscend +
                        "-k inverse/forward-substitution --chunk 128 --set buffers.ub.size=32KiB"),
-               Contains("ub holds 32768 bytes"));
+               Contains("--set buffers.ub.size=32KiB: buffers.ub.size: 32768 bytes"));
+    CHECK_THAT(refusal("run " + kAscend + "-k inverse/neumann --set buffers.l0a.size=1KiB"),
+               Contains("buffers.l0a.size: 1024 bytes"));
     CHECK_THAT(
         refusal("run " + kAscend + "-k inverse/neumann --set buffers.l0c.size=8KiB -o " + folder),
-        Contains("l0c holds 8192 bytes"));
+        Contains("buffers.l0c.size: 8192 bytes"));
     CHECK_FALSE(fs::exists(folder + "/results.json"));
+}
+
+TEST_CASE(
+    "a kernel that needs what the hardware file lacks is refused with the place in the file") {
+    const npusim::test::Scratch scratch;
+    const std::string text = content(kSource + "/configs/hardware/ascend-910b.yaml");
+    const std::size_t begin = text.find("  - from: l0c\n    to: l1");
+    const std::size_t end = text.find("gm: # rates");
+    const fs::path file = scratch.write("hw.yaml", text.substr(0, begin) + "\n" + text.substr(end));
+    const auto line =
+        1 + std::count(text.begin(),
+                       text.begin() + static_cast<std::ptrdiff_t>(text.find("links:")),
+                       '\n');
+    CHECK_THAT(refusal("run -k inverse/neumann -c " + file.string()),
+               Contains(file.string() + ":" + std::to_string(line) +
+                        ":1: links: no path l0c->l1 (allowed: gm->ub, "));
+    CHECK_THAT(refusal("run " + kAscend + "-k inverse/neumann --set sync.cross_flag_ids=1"),
+               Contains("sync.cross_flag_ids: flag id 1 (allowed: 0..0), in `cross_wait mte2 #1`"));
 }
 
 TEST_CASE("a damaged array is refused by its path and leaves no output behind") {

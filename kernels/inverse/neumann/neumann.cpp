@@ -174,8 +174,9 @@ void NeumannPlan::size_waves() {
         }
     }
     throw ConfigError(fmt::format(
-        "inverse/neumann: buffers.l1.size: {} bytes do not hold one chunk of {} in {} "
-        "(allowed: a smaller chunk, a narrower dtype, a lower order or early=no, a larger L1)",
+        "{}: {} bytes do not hold what inverse/neumann keeps of one chunk of {} in {} "
+        "(allowed: a smaller chunk, a narrower dtype, a lower order or early=no, a larger l1)",
+        hardware_.at("buffers.l1.size"),
         hardware_.buffer(Memory::L1).size_bytes,
         problem_.chunk,
         to_string(problem_.dtype)));
