@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "sim/app/job.h"
 #include "tests/support/catch.hpp"
 #include "tests/support/machine.h"
 
 #include <cstdlib>
+#include <fmt/format.h>
 #include <fstream>
 #include <sstream>
 
@@ -57,4 +59,67 @@ TEST_CASE("golden: two vector adds, double-buffered") {
         program.emplace_back(isa::Copy{half(Memory::Gm, 4096 + i * 512, 16, 16), slot});
     }
     check_golden("vector_add", test::timeline(test::tiny(), program));
+}
+
+TEST_CASE("golden: a result goes from the cube core through GM to a vector core and back") {
+    auto machine = test::tiny();
+    machine.composition = config::Composition::Split;
+    machine.sync.cross_core = Cycles{100};
+    const isa::Tile result = half(Memory::Gm, 0, 16, 16);
+    const isa::Tile ub = half(Memory::Ub, 0, 16, 16);
+    const auto program = [&](isa::CoreId core) {
+        return core.unit == 0
+                   ? isa::from_list(
+                         {isa::Fixpipe{result, isa::dense(Memory::L0c, DType::Fp32, 0, 16, 16)},
+                          isa::CrossSet{Pipe::FixPipe, 1, 0},
+                          isa::CrossWait{Pipe::Mte2, 0},
+                          isa::Copy{half(Memory::L1, 0, 16, 16), result}})
+                   : isa::from_list({isa::CrossWait{Pipe::Mte2, 0},
+                                     isa::Copy{ub, result},
+                                     isa::SetFlag{Pipe::Mte2, Pipe::Vector, 0},
+                                     isa::WaitFlag{Pipe::Mte2, Pipe::Vector, 0},
+                                     isa::Vand{{ub, ub, ub}},
+                                     isa::SetFlag{Pipe::Vector, Pipe::Mte3, 0},
+                                     isa::WaitFlag{Pipe::Vector, Pipe::Mte3, 0},
+                                     isa::Copy{result, ub},
+                                     isa::CrossSet{Pipe::Mte3, 0, 0}});
+    };
+    traces::Timeline timeline;
+    model::simulate(machine, {program, nullptr}, {&timeline});
+    check_golden("hand_over", timeline.text());
+}
+
+TEST_CASE("golden: cycles of every shipped kernel, chunk, dtype and machine") {
+    std::string table = fmt::format("{:<12} {:<30} {:>5} {:<5} {:>5} {:>9}\n",
+                                    "machine",
+                                    "kernel",
+                                    "chunk",
+                                    "dtype",
+                                    "count",
+                                    "cycles");
+    for (const std::string machine : {"ascend-910b", "fused-local"}) {
+        const config::HardwareConfig hardware = test::hardware(machine);
+        for (const std::string kernel : {"inverse/forward-substitution",
+                                         "inverse/neumann",
+                                         "inverse/neumann:mask=none",
+                                         "inverse/neumann:early=yes"}) {
+            for (const std::int64_t chunk : {16, 32, 64, 128}) {
+                for (const DType dtype : kDTypes) {
+                    for (const std::int64_t count : {1, 100}) {
+                        const auto result = app::run(hardware,
+                                                     app::parse_request(kernel, {}),
+                                                     {{count, chunk, dtype}, nullptr});
+                        table += fmt::format("{:<12} {:<30} {:>5} {:<5} {:>5} {:>9}\n",
+                                             machine,
+                                             kernel,
+                                             chunk,
+                                             to_string(dtype),
+                                             count,
+                                             result.statistics.total.count());
+                    }
+                }
+            }
+        }
+    }
+    check_golden("cycles", table);
 }
