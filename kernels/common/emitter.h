@@ -40,7 +40,7 @@ class Emitter {
     Channel& channel(Pipe from, Pipe to) {
         return channels_[static_cast<std::size_t>(from)][static_cast<std::size_t>(to)];
     }
-    void consume_one(Pipe from, Pipe to, Channel& channel);
+    void consume_one(Pipe from, Pipe to, Channel& pair);
 
     std::int64_t ids_;
     isa::Block block_;

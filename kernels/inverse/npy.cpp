@@ -23,8 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kMagic = "\x93NUMPY";
-constexpr std::size_t kVersionEnd = 8;          ///< magic, major, minor
-constexpr std::size_t kHeaderLimit = 64 * 1024; ///< far above any header NumPy writes
+constexpr std::size_t kVersionEnd = 8;       ///< magic, major, minor
+constexpr std::size_t kHeaderLimit = 65'536; ///< far above any header NumPy writes
 constexpr std::size_t kDimensionLimit = 8;
 
 /// What the header says.
@@ -187,9 +187,10 @@ NpyArray read_npy(const fs::path& path) {
     if (!bytes.starts_with(kMagic) || bytes.size() < kVersionEnd) {
         fail(path, "does not start as a NumPy array", "a NumPy .npy file");
     }
-    const int major = bytes[6];
-    if ((major != 1 && major != 2) || bytes[7] != 0) {
-        fail(path, fmt::format("format version {}.{}", major, int{bytes[7]}), "1.0, 2.0");
+    const auto major = static_cast<unsigned char>(bytes[6]);
+    const auto minor = static_cast<unsigned char>(bytes[7]);
+    if ((major != 1 && major != 2) || minor != 0) {
+        fail(path, fmt::format("format version {}.{}", major, minor), "1.0, 2.0");
     }
     const std::size_t header_begin = kVersionEnd + (major == 1 ? 2 : 4);
     if (bytes.size() < header_begin) {

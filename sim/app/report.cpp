@@ -215,10 +215,8 @@ std::string text_report(const std::vector<Result>& results) {
     Table table;
     const auto row = [&](const std::string& label,
                          const std::function<std::string(const Result&)>& cell) {
-        std::vector<std::string> cells;
-        for (const Result& result : results) {
-            cells.push_back(cell(result));
-        }
+        std::vector<std::string> cells(results.size());
+        std::transform(results.begin(), results.end(), cells.begin(), cell);
         table.row(label, std::move(cells));
     };
     row("kernel", [](const Result& r) { return r.kernel; });

@@ -240,7 +240,9 @@ class Validator {
     }
 
     void check_cube() {
-        for (const auto& [dtype, format] : hardware_.cube.formats) {
+        for (const auto& entry : hardware_.cube.formats) {
+            const DType dtype = entry.first;
+            const CubeFormat& format = entry.second;
             const auto fits = [&](Memory memory, std::int64_t needed) {
                 const std::int64_t size = hardware_.buffer(memory).size_bytes;
                 if (needed > size) {

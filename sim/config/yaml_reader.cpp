@@ -149,7 +149,8 @@ class TreeBuilder : public YAML::EventHandler {
             if (node.kind != YamlNode::Kind::Scalar && node.kind != YamlNode::Kind::Alias) {
                 node.origin = key_origin; // the parser's own mark may be on a later line
             }
-            parent.node.entries.push_back({std::move(key), key_origin, std::move(node)});
+            parent.node.keys.push_back({std::move(key), key_origin});
+            parent.node.items.push_back(std::move(node));
         }
     }
 
@@ -235,8 +236,8 @@ template <class T> std::string show_number(T value) {
 } // namespace
 
 const YamlNode* YamlNode::find(std::string_view key) const {
-    const auto entry = std::ranges::find(entries, key, &YamlEntry::key);
-    return entry == entries.end() ? nullptr : &entry->value;
+    const auto at = std::ranges::find(keys, key, &YamlKey::text);
+    return at == keys.end() ? nullptr : &items[static_cast<std::size_t>(at - keys.begin())];
 }
 
 const YamlNode* YamlNode::find_path(std::string_view dotted_path) const {
@@ -278,11 +279,11 @@ std::map<std::string, std::string, std::less<>> collect_origins(const YamlNode& 
         if (!path.empty()) {
             origins[path] = where(file, node.origin);
         }
-        for (const YamlEntry& entry : node.entries) {
-            self(self, entry.value, stem + entry.key);
-        }
         for (std::size_t i = 0; i < node.items.size(); ++i) {
-            self(self, node.items[i], stem + item_name(node.items[i], i));
+            const bool map = node.kind == YamlNode::Kind::Map;
+            self(self,
+                 node.items[i],
+                 stem + (map ? node.keys[i].text : item_name(node.items[i], i)));
         }
     };
     visit(visit, root, "");
@@ -364,12 +365,13 @@ void apply_override(YamlNode& root,
         const std::string part(rest.substr(0, rest.find('.')));
         rest.remove_prefix(std::min(part.size() + 1, rest.size()));
         if (node->kind == YamlNode::Kind::Map) {
-            auto entry = std::ranges::find(node->entries, part, &YamlEntry::key);
-            if (entry == node->entries.end()) {
-                YamlNode added{.kind = YamlNode::Kind::Map, .origin = origin};
-                entry = node->entries.insert(entry, {part, origin, std::move(added)});
+            const auto key_at = std::ranges::find(node->keys, part, &YamlKey::text);
+            const auto index = static_cast<std::size_t>(key_at - node->keys.begin());
+            if (key_at == node->keys.end()) {
+                node->keys.push_back({part, origin});
+                node->items.push_back({.kind = YamlNode::Kind::Map, .origin = origin});
             }
-            node = &entry->value;
+            node = &node->items[index];
         } else if (node->kind == YamlNode::Kind::Sequence) {
             std::vector<std::string> names;
             for (std::size_t i = 0; i < node->items.size(); ++i) {
@@ -505,21 +507,20 @@ std::optional<std::size_t> YamlReader::choice_index(std::string_view key,
 }
 
 void YamlReader::finish() {
-    for (auto entry = map_.entries.begin(); entry != map_.entries.end(); ++entry) {
-        const std::string path = path_of(shown(entry->key));
-        const auto first =
-            std::ranges::find(map_.entries.begin(), entry, entry->key, &YamlEntry::key);
-        if (first != entry) {
-            faults_.add(entry->origin,
+    for (auto key = map_.keys.begin(); key != map_.keys.end(); ++key) {
+        const std::string path = path_of(shown(key->text));
+        const auto first = std::ranges::find(map_.keys.begin(), key, key->text, &YamlKey::text);
+        if (first != key) {
+            faults_.add(key->origin,
                         path,
                         fmt::format("duplicate key, first given in line {}", first->origin.line));
-        } else if (entry->key == "<<") {
-            faults_.add(entry->origin, path, "merge keys are not supported, write the keys out");
-        } else if (std::ranges::find(known_, entry->key) == known_.end()) {
-            const bool short_enough = entry->key.size() <= kMaxShownLength;
-            faults_.add(entry->origin,
+        } else if (key->text == "<<") {
+            faults_.add(key->origin, path, "merge keys are not supported, write the keys out");
+        } else if (std::ranges::find(known_, key->text) == known_.end()) {
+            const bool short_enough = key->text.size() <= kMaxShownLength;
+            faults_.add(key->origin,
                         path,
-                        "unknown key" + (short_enough ? did_you_mean(entry->key, known_) : ""));
+                        "unknown key" + (short_enough ? did_you_mean(key->text, known_) : ""));
         }
     }
 }

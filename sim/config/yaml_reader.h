@@ -23,29 +23,27 @@ struct Origin {
     std::string option; ///< "--set KEY=VALUE" for a value from the command line, else empty
 };
 
-struct YamlEntry;
+/// A key of a map.
+struct YamlKey {
+    std::string text;
+    Origin origin;
+};
 
 /// One value of a YAML file. Unlike `YAML::Node` it keeps duplicate keys, aliases and positions.
 struct YamlNode {
     enum class Kind : std::uint8_t { Null, Scalar, Sequence, Map, Alias };
 
     Kind kind = Kind::Null;
-    bool quoted = false;              ///< a quoted scalar is text, never a number
-    std::string text{};               ///< of a scalar
-    Origin origin{};                  ///< of a collection or null under a key: that of the key
-    std::vector<YamlNode> items{};    ///< of a sequence
-    std::vector<YamlEntry> entries{}; ///< of a map, in file order
+    bool quoted = false;           ///< a quoted scalar is text, never a number
+    std::string text{};            ///< of a scalar
+    Origin origin{};               ///< of a collection or null under a key: that of the key
+    std::vector<YamlNode> items{}; ///< of a sequence; of a map, the value of each of `keys`
+    std::vector<YamlKey> keys{};   ///< of a map, in file order
 
-    /// The first entry called `key`, or nullptr.
+    /// The value of the first key called `key`, or nullptr.
     [[nodiscard]] const YamlNode* find(std::string_view key) const;
     /// The node at a path of keys, or nullptr. Elements of a list go by their `item_name`.
     [[nodiscard]] const YamlNode* find_path(std::string_view dotted_path) const;
-};
-
-struct YamlEntry {
-    std::string key;
-    Origin origin;
-    YamlNode value;
 };
 
 /// Name of a list element in key paths: "gm->ub" where it has `from` and `to`, else its index.
