@@ -5,17 +5,31 @@
 #include "sim/isa/tile.h"
 
 #include <cstdint>
-#include <initializer_list>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace npusim::kernels {
 
-/// A matrix in L1 and the signal that says it is there.
+/// Diagonal blocks of a square matrix: `first`, `first + step`, ... of side `size`; all of the
+/// matrix if `size` is 0.
+struct Blocks {
+    std::int64_t size = 0;
+    std::int64_t first = 0;
+    std::int64_t step = 1;
+    bool operator==(const Blocks&) const = default;
+};
+
+/// A square matrix in L1, the part of it that counts, and the signal that says it is there.
 struct Operand {
     isa::Tile tile;
     Pipe writer = Pipe::Mte2; ///< the pipe that put it into L1
     Ticket ready;
+    std::int64_t serial = 0; ///< tells contents apart that follow each other in one place
+    Blocks blocks;           ///< what is not in them is loaded as zero
+
+    /// The `size` x `size` block at (`start`, `start`), for sums that stay within diagonal blocks.
+    [[nodiscard]] Operand diagonal(std::int64_t start, std::int64_t size) const;
 };
 
 /// One product of a sum of products.
@@ -26,49 +40,71 @@ struct Term {
 
 /// Sums of products of square matrices on the cube: L1 -> L0A/L0B -> mmad -> L0C -> out.
 ///
-/// L0A and L0B are double-buffered and products too large for a slot are split along K; L0C is
-/// double-buffered where two results fit. Every result leaves by FixPipe; writing over an operand
-/// is safe, since all loads of a sum are issued before its result can exist.
+/// L0A and L0B are kept as small caches of operands: what is still there from an earlier product is
+/// not loaded again, so constants stay put where there is room. An operand of which only diagonal
+/// blocks count is loaded as a matrix of zeros and then the blocks, on the way and at no arithmetic
+/// (as huawei-csl/pto-kernels' recursive inverse does). Products too large for a slot are split
+/// along K; L0C is double-buffered where two results fit.
+///
+/// Writing a sum over one of its own operands, or over anything loaded before, is safe: MTE1 runs
+/// in order, and the sum's own loads come before its result can exist.
 class CubeProducts {
   public:
-    /// Throws ConfigError if [n,n] fp32 does not fit L0C.
+    /// For matrices up to [n,n]. Throws ConfigError if they do not fit L0A, L0B or L0C.
     CubeProducts(const config::HardwareConfig& hardware,
                  DType dtype,
                  std::int64_t n,
                  Emitter& emit);
 
+    /// A matrix of zeros in L1, needed before an operand with `blocks` can be loaded.
+    void set_zero(const Operand& zero) { zero_ = zero; }
+    /// Names what now is in `tile`, put there by the last instruction of `writer`.
+    Operand operand(const isa::Tile& tile, Pipe writer);
+
     /// to = sum of the terms, in order, rounded once to `to.dtype`; the caller says what follows on
     /// FixPipe by signalling from it.
-    void sum(const isa::Tile& to, std::initializer_list<Term> terms, bool cold = false) {
-        sum(to, std::span<const Term>(terms.begin(), terms.size()), cold);
-    }
     void sum(const isa::Tile& to, std::span<const Term> terms, bool cold = false);
 
-    /// As sum, into a tile in L1 that is to be an operand.
-    Operand sum_to_l1(const isa::Tile& to, std::initializer_list<Term> terms) {
-        return sum_to_l1(to, std::span<const Term>(terms.begin(), terms.size()));
-    }
-    Operand sum_to_l1(const isa::Tile& to, std::span<const Term> terms);
-
   private:
-    void multiply(const isa::Tile& c, const Term& term, bool accumulate);
-
-    Emitter& emit_;
-    std::int64_t n_;
-    std::int64_t depth_; ///< K of one mmad
+    /// What one place in L0A or L0B holds.
     struct Slot {
-        isa::Tile a;
-        isa::Tile b;
-        Ticket released;
+        isa::Tile room{}; ///< [1, elements]
+        std::int64_t serial = -1;
+        isa::Tile from{}; ///< the part of the operand in L1
+        Blocks blocks{};
+        Ticket released{}; ///< the cube has read it for the last time
+        std::int64_t used = 0;
     };
-    std::vector<Slot> slots_;
+    /// A window of an operand: the rows and columns one mmad takes.
+    struct Window {
+        std::int64_t row = 0;
+        std::int64_t col = 0;
+        std::int64_t rows = 0;
+        std::int64_t cols = 0;
+    };
+
+    void multiply(const isa::Tile& c, const Term& term, bool accumulate);
+    /// The slot that holds the window, and whether it had to be loaded.
+    std::pair<Slot&, bool>
+    fetch(std::vector<Slot>& slots, const Operand& operand, const Window& window);
+    void load(const isa::Tile& to, const Operand& operand, const Window& window);
+    std::vector<Slot> make_slots(Memory memory) const;
+
+    const config::HardwareConfig& hardware_;
+    Emitter& emit_;
+    DType dtype_;
+    std::int64_t slot_elements_; ///< of a slot in L0A and L0B
+    std::vector<Slot> left_;
+    std::vector<Slot> right_;
     struct Result {
-        isa::Tile c;
+        isa::Tile room;
         Ticket released;
     };
     std::vector<Result> results_;
-    std::size_t next_slot_ = 0;
+    Operand zero_;
     std::size_t next_result_ = 0;
+    std::int64_t clock_ = 0;   ///< counts fetches, for the least recently used slot
+    std::int64_t serials_ = 0; ///< given out so far
 };
 
 } // namespace npusim::kernels

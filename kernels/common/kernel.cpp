@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/common/kernel.h"
 
+#include "kernels/inverse/block_forward_substitution/block_forward_substitution.h"
+#include "kernels/inverse/bunch_hopcroft/bunch_hopcroft.h"
+#include "kernels/inverse/doubling/doubling.h"
 #include "kernels/inverse/forward_substitution/forward_substitution.h"
+#include "kernels/inverse/mixed/mixed.h"
 #include "kernels/inverse/neumann/neumann.h"
+#include "kernels/inverse/newton_schulz/newton_schulz.h"
+#include "kernels/inverse/radix4/radix4.h"
 #include "sim/base/error.h"
 #include "sim/base/suggest.h"
 
@@ -13,9 +19,22 @@
 namespace npusim::kernels {
 
 const std::vector<const Kernel*>& registry() {
+    static const inverse::BlockForwardSubstitution kBlockForwardSubstitution;
+    static const inverse::BunchHopcroft kBunchHopcroft;
+    static const inverse::Doubling kDoubling;
     static const inverse::ForwardSubstitution kForwardSubstitution;
+    static const inverse::Mixed kMixed;
     static const inverse::Neumann kNeumann;
-    static const std::vector<const Kernel*> kKernels{&kForwardSubstitution, &kNeumann};
+    static const inverse::NewtonSchulz kNewtonSchulz;
+    static const inverse::Radix4 kRadix4;
+    static const std::vector<const Kernel*> kKernels{&kBlockForwardSubstitution,
+                                                     &kBunchHopcroft,
+                                                     &kDoubling,
+                                                     &kForwardSubstitution,
+                                                     &kMixed,
+                                                     &kNeumann,
+                                                     &kNewtonSchulz,
+                                                     &kRadix4};
     return kKernels;
 }
 

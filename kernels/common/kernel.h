@@ -70,6 +70,11 @@ class Kernel {
     [[nodiscard]] virtual std::string_view name() const = 0;
     [[nodiscard]] virtual std::string_view summary() const = 0;
     [[nodiscard]] virtual std::vector<Parameter> parameters() const { return {}; }
+    /// `values` with every "auto" replaced by what it means for `problem`.
+    [[nodiscard]] virtual ParameterValues settle(const Problem& /*problem*/,
+                                                 const ParameterValues& values) const {
+        return values;
+    }
     [[nodiscard]] virtual std::unique_ptr<Plan> plan(const config::HardwareConfig& hardware,
                                                      const Problem& problem,
                                                      const ParameterValues& values) const = 0;

@@ -108,7 +108,7 @@ double Result::useful_gflops() const {
 }
 
 double Result::intensity() const {
-    const auto bytes = static_cast<double>(statistics.gm_bytes_read + statistics.gm_bytes_written);
+    const auto bytes = static_cast<double>(statistics.hbm_bytes);
     return bytes == 0 ? 0 : useful_gflops() * microseconds() * 1e3 / bytes;
 }
 
@@ -121,7 +121,8 @@ Result run(const config::HardwareConfig& hardware,
            const Workload& workload,
            observe::Observers observers) {
     const kernels::Problem& problem = workload.problem;
-    const auto plan = request.kernel->plan(hardware, problem, request.values);
+    const kernels::ParameterValues values = request.kernel->settle(problem, request.values);
+    const auto plan = request.kernel->plan(hardware, problem, values);
 
     functional::GlobalMemory gm;
     if (workload.matrices != nullptr) {
@@ -136,7 +137,7 @@ Result run(const config::HardwareConfig& hardware,
 
     Result result;
     result.kernel = request.kernel->name();
-    result.values = request.values;
+    result.values = values;
     result.parameters = request.kernel->parameters();
     result.hardware = hardware.name;
     result.clock_mhz = hardware.clock_mhz;
@@ -163,7 +164,8 @@ std::vector<double> run_in_program_order(const config::HardwareConfig& hardware,
                                          const KernelRequest& request,
                                          const kernels::Problem& problem,
                                          const inverse::Matrices& matrices) {
-    const auto plan = request.kernel->plan(hardware, problem, request.values);
+    const auto plan =
+        request.kernel->plan(hardware, problem, request.kernel->settle(problem, request.values));
     functional::GlobalMemory gm = filled_memory(*plan, matrices);
     functional::run_in_program_order(
         hardware, [&](isa::CoreId core) { return plan->program(core); }, gm);

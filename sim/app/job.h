@@ -58,7 +58,7 @@ struct Result {
     }
     /// n^3 / 3 flops a matrix: what a triangular inverse takes, whatever the algorithm does.
     [[nodiscard]] double useful_gflops() const;
-    /// Useful flops per byte through the GM port.
+    /// Useful flops per byte to and from HBM.
     [[nodiscard]] double intensity() const;
     /// The roofline at that intensity.
     [[nodiscard]] double bound_gflops() const;

@@ -191,6 +191,7 @@ json result_json(const std::vector<Result>& results, const Result& result) {
             {"macs", statistics.macs},
             {"gm_bytes_read", statistics.gm_bytes_read},
             {"gm_bytes_written", statistics.gm_bytes_written},
+            {"hbm_bytes", statistics.hbm_bytes},
             {"roofline",
              {{"flops_per_byte", result.intensity()},
               {"gflops", result.useful_gflops()},
@@ -243,7 +244,7 @@ std::string text_report(const std::vector<Result>& results) {
     row("GM read, KiB", [](const Result& r) { return kibibytes(r.statistics.gm_bytes_read); });
     row("GM written, KiB",
         [](const Result& r) { return kibibytes(r.statistics.gm_bytes_written); });
-    row("roofline: useful flop/byte",
+    row("roofline: useful flop/HBM byte",
         [](const Result& r) { return fmt::format("{:.2f}", r.intensity()); });
     row("roofline: GFLOP/s of bound", [](const Result& r) {
         return fmt::format("{:.1f} of {:.0f}", r.useful_gflops(), r.bound_gflops());

@@ -8,6 +8,10 @@
 
 namespace npusim::isa {
 
+/// A row of a fractal, the 16-row block in which L1 and L0 keep matrices (Ascend C programming
+/// guide).
+inline constexpr std::int64_t kFractalRowBytes = 32;
+
 /// A strided view of a matrix in one memory: `rows` x `cols` elements of `dtype`, row r starting at
 /// `address + r * stride_bytes`. Rows are contiguous. A stride of 0 repeats one row.
 ///

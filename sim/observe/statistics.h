@@ -35,7 +35,8 @@ struct RunStatistics {
     std::vector<CoreStatistics> cores;
     std::int64_t gm_bytes_read = 0;
     std::int64_t gm_bytes_written = 0;
-    std::int64_t macs = 0; ///< multiply-accumulates on the cube
+    std::int64_t hbm_bytes = 0; ///< of those, what goes past L2
+    std::int64_t macs = 0;      ///< multiply-accumulates on the cube
 
     /// The core that finished last.
     [[nodiscard]] const CoreStatistics& last() const;

@@ -130,8 +130,12 @@ TEST_CASE("JSON holds every figure, and every pipe of every core adds up to the 
             }
         }
     }
-    CHECK(results[1]["params"] ==
-          json({{"order", 3}, {"steps", 8}, {"mask", "order"}, {"early", "no"}}));
+    CHECK(results[1]["params"] == json({{"order", 3},
+                                        {"steps", 8},
+                                        {"mask", "order"},
+                                        {"early", "no"},
+                                        {"form", "product"},
+                                        {"block", 64}}));
 }
 
 TEST_CASE("the same command prints the same bytes") {
@@ -281,7 +285,7 @@ TEST_CASE("a bad command line is one error with what is allowed, exit code 2") {
     CHECK_THAT(refusal(run + "-k neumann"),
                Contains("unknown kernel 'neumann' (did you mean 'inverse/neumann'?)"));
     CHECK_THAT(refusal(run + "-k inverse/neumann:ordr=3"), Contains("did you mean 'order'?"));
-    CHECK_THAT(refusal(run + "-k inverse/neumann:order=99"), Contains("(allowed: 1..16)"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann:order=99"), Contains("(allowed: auto, 1..16)"));
     CHECK_THAT(refusal(run + "-k inverse/neumann:mask=wide"),
                Contains("(allowed: order, none, 0..127)"));
     CHECK_THAT(refusal(run + "-k inverse/neumann:order"), Contains("NAME:key=value"));
@@ -326,8 +330,10 @@ TEST_CASE("tiles over a buffer's capacity are refused with the buffer's key, bef
           "written") {
     const npusim::test::Scratch scratch;
     const std::string folder = (scratch.path() / "results").string();
-    CHECK_THAT(refusal("run " + kAscend + "-k inverse/neumann --set buffers.l1.size=16KiB"),
-               Contains("buffers.l1.size: 16384 bytes do not hold what inverse/neumann keeps"));
+    CHECK_THAT(
+        refusal("run " + kAscend + "-k inverse/neumann --set buffers.l1.size=16KiB"),
+        Contains(
+            "buffers.l1.size: 16384 bytes do not hold what the kernel keeps of one chunk of 64"));
     CHECK_THAT(refusal("run " + kAscend +
                        "-k inverse/forward-substitution --chunk 128 --set buffers.ub.size=32KiB"),
                Contains("--set buffers.ub.size=32KiB: buffers.ub.size: 32768 bytes"));

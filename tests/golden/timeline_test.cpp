@@ -102,7 +102,12 @@ TEST_CASE("golden: cycles of every shipped kernel, chunk, dtype and machine") {
         for (const std::string kernel : {"inverse/forward-substitution",
                                          "inverse/neumann",
                                          "inverse/neumann:mask=none",
-                                         "inverse/neumann:early=yes"}) {
+                                         "inverse/neumann:early=yes",
+                                         "inverse/doubling",
+                                         "inverse/bunch-hopcroft",
+                                         "inverse/mixed",
+                                         "inverse/newton-schulz",
+                                         "inverse/radix4"}) {
             for (const std::int64_t chunk : {16, 32, 64, 128}) {
                 for (const DType dtype : kDTypes) {
                     for (const std::int64_t count : {1, 100}) {

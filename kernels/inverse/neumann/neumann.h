@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernels/common/kernel.h"
+#include "kernels/inverse/recipe_plan.h"
 
 namespace npusim::inverse {
 
@@ -9,20 +9,21 @@ namespace npusim::inverse {
 ///
 ///     T0 = mask(I + A + ... + A^N)      E = I - (I - A) T0      T = T0 (I + E + ... + E^(S-1))
 ///
-/// All products run on the cube; identities are constants in L1, so sums accumulate in L0C. Only
-/// the mask needs the vector unit: over GM where L0C and UB are not joined, inside the core where
-/// they are. `early` masks A and every stored power as well, so nothing large is ever stored.
-class Neumann : public kernels::Kernel {
+/// All products run on the cube, only the mask needs the vector unit. `early` masks A and every
+/// stored power as well, so nothing large is ever stored. Chunks larger than `block` are done as
+/// diagonal blocks, joined at the end.
+class Neumann : public RecipeKernel {
   public:
     [[nodiscard]] std::string_view name() const override { return "inverse/neumann"; }
     [[nodiscard]] std::string_view summary() const override {
         return "truncated series, band mask, parallel residual correction on the cube";
     }
     [[nodiscard]] std::vector<kernels::Parameter> parameters() const override;
-    [[nodiscard]] std::unique_ptr<kernels::Plan>
-    plan(const config::HardwareConfig& hardware,
-         const kernels::Problem& problem,
-         const kernels::ParameterValues& values) const override;
+    /// Replaces `order=auto` and `steps=auto`; the rule is in the README beside this file.
+    [[nodiscard]] kernels::ParameterValues
+    settle(const kernels::Problem& problem, const kernels::ParameterValues& values) const override;
+    [[nodiscard]] Recipe
+    recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& values) const override;
 };
 
 } // namespace npusim::inverse

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/inverse/blocks.h"
+
+#include "sim/isa/tile.h"
+
+#include <algorithm>
+
+namespace npusim::inverse {
+
+std::int64_t smallest_moved_block(DType dtype) {
+    constexpr std::int64_t kFractalRows = 16;
+    const std::int64_t bytes = isa::dense(Memory::L1, dtype, 0, 1, kFractalRows).bytes();
+    return kFractalRows * std::max<std::int64_t>(1, isa::kFractalRowBytes / bytes);
+}
+
+Matrix join_blocks(Recipe& recipe, Matrix x, std::int64_t from, std::int64_t to) {
+    for (std::int64_t block = from; block < to; block *= 2) {
+        const Matrix m = recipe.step("M", x.odd(block) * kInput + kIdentity);
+        x = recipe.step("X", m * x.even(block) + x.odd(block));
+    }
+    return x;
+}
+
+void in_blocks(Recipe& recipe, std::int64_t block, const std::function<Matrix(Recipe&)>& method) {
+    if (block >= recipe.size()) {
+        method(recipe);
+        return;
+    }
+    recipe.within(block);
+    const Matrix x = method(recipe);
+    recipe.within(0);
+    join_blocks(recipe, x, block, recipe.size());
+}
+
+} // namespace npusim::inverse

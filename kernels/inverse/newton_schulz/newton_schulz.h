@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernels/inverse/recipe_plan.h"
+
+namespace npusim::inverse {
+
+/// Newton-Schulz from a small multiple of I: X = I / 2k, then X = 2 X - X (I - A) X. Twelve steps
+/// reach forward substitution's accuracy at k = 64 in every format tried, at 24 products; eight do
+/// not.
+class NewtonSchulz : public RecipeKernel {
+  public:
+    [[nodiscard]] std::string_view name() const override { return "inverse/newton-schulz"; }
+    [[nodiscard]] std::string_view summary() const override {
+        return "X = 2X - X (I - A) X from I/2k: robust, many products";
+    }
+    [[nodiscard]] std::vector<kernels::Parameter> parameters() const override;
+    [[nodiscard]] Recipe
+    recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& values) const override;
+};
+
+} // namespace npusim::inverse

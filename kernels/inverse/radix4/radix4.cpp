@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/inverse/radix4/radix4.h"
+
+#include "kernels/inverse/blocks.h"
+
+namespace npusim::inverse {
+
+Recipe Radix4::recipe(std::int64_t size,
+                      DType /*dtype*/,
+                      const kernels::ParameterValues& /*values*/) const {
+    Recipe r(size);
+    const Matrix n1 = r.masked_input("N", {Part::Kind::Diagonal, 4});
+    const Matrix n2 = r.step("N2", n1 * n1);
+    Matrix x = r.step("X", kIdentity + n1 + n2 + n1 * n2);
+    Matrix inside = n1; // A inside the blocks done so far
+    std::int64_t block = 4;
+    for (; 4 * block <= size; block *= 4) {
+        const Matrix wider = 4 * block < size ? kInput.diagonal(4 * block) : kInput;
+        const Matrix f = r.step("F", wider - inside);
+        const Matrix m = r.step("M", x * f);
+        const Matrix m2 = r.step("M2", m * m);
+        const Matrix y = r.step("Y", x + m * x);
+        x = r.step("X", y + m2 * y);
+        inside = wider;
+    }
+    join_blocks(r, x, block, size);
+    return r;
+}
+
+} // namespace npusim::inverse
