@@ -116,6 +116,19 @@ void run(const isa::Vbrcb& op, CoreMemory& memory) {
     store(op.to, memory, to);
 }
 
+void run(const isa::Vtranspose& op, CoreMemory& memory) {
+    const std::byte* from = memory.at(op.from);
+    std::byte* to = memory.at(op.to);
+    const std::int64_t width = bytes_of(op.from.dtype);
+    for (std::int64_t r = 0; r < op.from.rows; ++r) {
+        for (std::int64_t c = 0; c < op.from.cols; ++c) {
+            std::memcpy(to + c * op.to.stride_bytes + r * width,
+                        from + r * op.from.stride_bytes + c * width,
+                        size(width));
+        }
+    }
+}
+
 void run(const isa::Vdup& op, CoreMemory& memory) {
     store(op.to, memory, std::vector<float>(size(op.to.rows * op.to.cols), op.value));
 }

@@ -36,6 +36,9 @@ std::string operands(const Vbrcb& op) {
 std::string operands(const Vcast& op) {
     return text(op.to) + ", " + text(op.from);
 }
+std::string operands(const Vtranspose& op) {
+    return text(op.to) + ", " + text(op.from);
+}
 std::string operands(const Vdup& op) {
     return fmt::format("{}, {}", text(op.to), op.value);
 }
@@ -208,6 +211,16 @@ void check_op(const Vcast& op, const Checker& checker) {
                     bytes_of(op.to.dtype) > bytes_of(op.from.dtype) ? op.to : op.from);
 }
 
+void check_op(const Vtranspose& op, const Checker& checker) {
+    checker.tile_in("to", op.to, Memory::Ub);
+    checker.tile_in("from", op.from, Memory::Ub);
+    checker.require(op.to.rows == op.from.cols && op.to.cols == op.from.rows,
+                    "shapes must be [C,R] = [R,C]");
+    checker.require(op.from.rows % kTransposeSide == 0 && op.from.cols % kTransposeSide == 0,
+                    "rows and columns must be multiples of 16");
+    checker.require(op.to.dtype == op.from.dtype, "a transposition does not convert");
+}
+
 void check_op(const Vdup& op, const Checker& checker) {
     checker.tile_in("to", op.to, Memory::Ub);
     checker.repeats(op.to.contiguous(), op.to);
@@ -284,6 +297,7 @@ Pipe pipe_of(const Instruction& instruction, const config::HardwareConfig& hardw
             [](const VectorBinary&) { return Pipe::Vector; },
             [](const Vbrcb&) { return Pipe::Vector; },
             [](const Vcast&) { return Pipe::Vector; },
+            [](const Vtranspose&) { return Pipe::Vector; },
             [](const Vdup&) { return Pipe::Vector; },
             [](const SetFlag& op) { return op.from; },
             [](const WaitFlag& op) { return op.to; },

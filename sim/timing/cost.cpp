@@ -75,6 +75,10 @@ struct CostOf {
         const bool dense = op.to.contiguous() && op.from.contiguous();
         return vector_cost(isa::Vcast::kName, wider(op.to, op.from), dense, hardware);
     }
+    Cycles operator()(const isa::Vtranspose& op) const {
+        // Blocks are addressed one by one, so a stride costs nothing more.
+        return vector_cost(isa::Vtranspose::kName, op.from, true, hardware);
+    }
     Cycles operator()(const isa::Vdup& op) const {
         return vector_cost(isa::Vdup::kName, op.to, op.to.contiguous(), hardware);
     }

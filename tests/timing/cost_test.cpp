@@ -44,6 +44,20 @@ TEST_CASE("a vector op costs slope times repeats plus base, rounded up") {
     CHECK(timing::repeats(3, 300, false, 256) == 6);
 }
 
+TEST_CASE("a transposition costs its bytes, whatever the strides") {
+    const auto machine = test::hardware("ascend-910b");
+    const auto cycles = [&](DType dtype, std::int64_t rows, std::int64_t cols) {
+        const isa::Tile whole = isa::dense(Memory::Ub, dtype, 0, 128, 128);
+        return timing::cost(isa::Vtranspose{isa::dense(Memory::Ub, dtype, 65536, cols, rows),
+                                            whole.block(0, 0, rows, cols)},
+                            machine);
+    };
+    CHECK(cycles(DType::Fp16, 16, 16) == Cycles{8 * 2 + 26}); // 512 bytes: 2 repeats of 256
+    CHECK(cycles(DType::Fp32, 16, 16) == Cycles{8 * 4 + 26});
+    CHECK(cycles(DType::Fp16, 112, 16) == Cycles{8 * 14 + 26});
+    CHECK(cycles(DType::Bf16, 128, 128) == Cycles{8 * 128 + 26});
+}
+
 TEST_CASE("a transfer takes start-up plus bytes over rate, rounded up") {
     auto machine = test::tiny();
     const isa::Copy copy{test::half(Memory::L1, 0, 16, 16), test::half(Memory::Gm, 0, 16, 16)};

@@ -10,6 +10,8 @@ namespace npusim::isa {
 
 /// The unit of vector operand addressing: 32 bytes (Ascend C programming guide).
 inline constexpr std::int64_t kVectorBlockBytes = 32;
+/// The side of the squares that are transposed: 16 blocks at a time (Ascend C programming guide).
+inline constexpr std::int64_t kTransposeSide = 16;
 
 /// Element-wise vector op: to [R,C] = a (op) b, one dtype, all in UB. A source with stride 0
 /// repeats its row. `b.cols` may be the 32-byte block of a broadcast column (see Vbrcb): it is then
@@ -52,6 +54,16 @@ struct Vbrcb {
 struct Vcast {
     static constexpr std::string_view kName = "vcast";
     static constexpr std::string_view kDoc = "to[R,C] = from converted to to's dtype";
+    Tile to;
+    Tile from;
+};
+
+/// Transposition: to [C,R] = transpose of from [R,C], one dtype, bits unchanged; R and C multiples
+/// of kTransposeSide, no element shared. Any stride will do: the device is given the address of
+/// every 32-byte block (scatter_vnchwconv, CANN guide).
+struct Vtranspose {
+    static constexpr std::string_view kName = "vtranspose";
+    static constexpr std::string_view kDoc = "to[C,R] = from[R,C] transposed";
     Tile to;
     Tile from;
 };
