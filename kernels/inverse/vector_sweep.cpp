@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/inverse/vector_sweep.h"
+
+#include <algorithm>
+
+namespace npusim::inverse {
+
+using isa::Tile;
+using kernels::Ticket;
+
+VectorSweepPlan::VectorSweepPlan(const config::HardwareConfig& hardware,
+                                 const kernels::Problem& problem)
+    : hardware_(hardware), problem_(problem), layout_(hardware, problem),
+      ub_(hardware, Memory::Ub), slots_{ub_.tile(problem.dtype, problem.chunk, problem.chunk)} {
+    if (!in_place()) {
+        wide_ = ub_.tile(DType::Fp32, problem.chunk, problem.chunk);
+    }
+}
+
+void VectorSweepPlan::add_slot() {
+    if (ub_.used() + slots_[0].bytes() <= hardware_.buffer(Memory::Ub).size_bytes) {
+        slots_.push_back(ub_.tile(problem_.dtype, problem_.chunk, problem_.chunk));
+    }
+}
+
+std::int64_t VectorSweepPlan::panel_width() const {
+    return std::min(problem_.chunk, hardware_.vector.repeat_bytes / bytes_of(DType::Fp32));
+}
+
+isa::Program VectorSweepPlan::program(isa::CoreId core) const {
+    const bool split = hardware_.composition == config::Composition::Split;
+    if (split && core.unit == 0) {
+        return {}; // the cube core has no vector unit
+    }
+    const std::int64_t per_core = split ? hardware_.vector_cores : 1;
+    const std::int64_t worker = core.ai_core * per_core + (split ? core.unit - 1 : 0);
+    return sweep(kernels::share(problem_.count, hardware_.ai_cores * per_core, worker));
+}
+
+isa::Program VectorSweepPlan::sweep(kernels::Range matrices) const {
+    kernels::Emitter emit(hardware_);
+    const std::size_t slots = slots_.size();
+    std::vector<Ticket> loaded(slots);
+    std::vector<Ticket> stored(slots);
+    const auto load = [&](std::int64_t index) {
+        const std::size_t slot = static_cast<std::size_t>(index - matrices.begin) % slots;
+        emit.await(Pipe::Mte3, Pipe::Mte2, stored[slot]);
+        emit(isa::Copy{slots_[slot], input(index), true});
+        loaded[slot] = emit.signal(Pipe::Mte2, Pipe::Vector);
+    };
+    if (matrices.size() == 0) {
+        co_return;
+    }
+    set_up(emit);
+    load(matrices.begin);
+    for (std::int64_t index = matrices.begin; index < matrices.end; ++index) {
+        const std::size_t slot = static_cast<std::size_t>(index - matrices.begin) % slots;
+        if (slots > 1 && index + 1 < matrices.end) {
+            load(index + 1);
+        }
+        emit.await(Pipe::Mte2, Pipe::Vector, loaded[slot]);
+        const Tile& a = slots_[slot];
+        invert(emit, a, in_place() ? a : wide_);
+        if (!in_place()) {
+            emit(isa::Vcast{a, wide_});
+        }
+        emit.await(Pipe::Vector, Pipe::Mte3, emit.signal(Pipe::Vector, Pipe::Mte3));
+        emit(isa::Copy{output(index), a, true});
+        stored[slot] = emit.signal(Pipe::Mte3, Pipe::Mte2);
+        if (slots == 1 && index + 1 < matrices.end) {
+            load(index + 1);
+        }
+        co_yield emit.block();
+    }
+}
+
+} // namespace npusim::inverse
