@@ -3,6 +3,7 @@
 
 #include "kernels/inverse/block_forward_substitution/block_forward_substitution.h"
 #include "kernels/inverse/bunch_hopcroft/bunch_hopcroft.h"
+#include "kernels/inverse/column_sweep/column_sweep.h"
 #include "kernels/inverse/doubling/doubling.h"
 #include "kernels/inverse/forward_substitution/forward_substitution.h"
 #include "kernels/inverse/mixed/mixed.h"
@@ -21,6 +22,7 @@ namespace npusim::kernels {
 const std::vector<const Kernel*>& registry() {
     static const inverse::BlockForwardSubstitution kBlockForwardSubstitution;
     static const inverse::BunchHopcroft kBunchHopcroft;
+    static const inverse::ColumnSweep kColumnSweep;
     static const inverse::Doubling kDoubling;
     static const inverse::ForwardSubstitution kForwardSubstitution;
     static const inverse::Mixed kMixed;
@@ -29,6 +31,7 @@ const std::vector<const Kernel*>& registry() {
     static const inverse::Radix4 kRadix4;
     static const std::vector<const Kernel*> kKernels{&kBlockForwardSubstitution,
                                                      &kBunchHopcroft,
+                                                     &kColumnSweep,
                                                      &kDoubling,
                                                      &kForwardSubstitution,
                                                      &kMixed,

@@ -13,6 +13,8 @@ struct Case {
 };
 
 const std::vector<Case> kCases{
+    {"ascend-910b", "inverse/column-sweep"},
+    {"fused-local", "inverse/column-sweep"},
     {"ascend-910b", "inverse/forward-substitution"},
     {"ascend-910b", "inverse/neumann"},
     {"ascend-910b", "inverse/neumann:order=3,steps=5,early=yes"},
