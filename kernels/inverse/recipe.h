@@ -105,6 +105,7 @@ class Recipe {
     /// A step: the sum, cut to `keep` (All, Band, Diagonal or Pairs).
     Matrix step(std::string name, const Sum& sum, Part keep = {});
     Matrix masked_input(std::string name, Part keep);
+    /// Of the result only parts within the diagonal blocks of `block` may be used.
     Matrix block_inverse(std::string name, std::int64_t block);
     /// From here on, steps form the diagonal blocks of `block` alone, each as a problem of its own;
     /// 0 ends that.

@@ -75,7 +75,9 @@ void RecipeLayout::find_trips(const Recipe& recipe) {
         const std::int64_t size = value.block == 0 ? recipe.size() : value.block;
         trips += recipe.size() / size;
         largest_trip = std::max(largest_trip, size);
-        if (value.kind != Kind::BlockInverse) {
+        if (value.kind == Kind::BlockInverse) {
+            inverts_blocks = true;
+        } else {
             const Mask mask{value.part, size};
             mask_of[v] = static_cast<std::size_t>(std::ranges::find(masks, mask) - masks.begin());
             if (mask_of[v] == masks.size()) {

@@ -42,6 +42,7 @@ struct RecipeLayout {
     std::int64_t trips = 0;           ///< through the vector unit, of one matrix
     std::int64_t largest_trip = 0;    ///< side of the largest block that makes one
     bool cube_reads_input = false;
+    bool inverts_blocks = false;
 
     [[nodiscard]] bool takes_trip(std::size_t value) const { return trip_[value]; }
 

@@ -3,6 +3,7 @@
 
 #include "kernels/common/batch_layout.h"
 #include "kernels/common/cube_products.h"
+#include "kernels/inverse/block_diagonal.h"
 #include "kernels/inverse/recipe_layout.h"
 #include "sim/base/error.h"
 
@@ -49,6 +50,12 @@ struct CubeBuffers {
     std::vector<std::vector<std::vector<Tile>>> contexts; ///< [wave in flight][matrix][slot]
 };
 
+/// UB of the unit that serves trips.
+struct VectorBuffers {
+    std::vector<Tile> slots; ///< a trip's data comes in and is worked on in place
+    std::vector<Tile> masks; ///< fewer than the recipe has if they do not all fit
+};
+
 /// A phase of a wave, as the cube core gets to it.
 struct Stage {
     std::int64_t wave = 0;
@@ -82,7 +89,8 @@ class RecipePlan : public kernels::Plan {
     void size_waves();
     [[nodiscard]] std::optional<CubeBuffers> cube_buffers(std::int64_t waves,
                                                           std::int64_t wave) const;
-    void lay_out_trips();
+    void lay_out_ub();
+    void lay_out_ring();
 
     [[nodiscard]] const Recipe::Value& value(std::size_t index) const {
         return recipe_.values()[index];
@@ -130,7 +138,9 @@ class RecipePlan : public kernels::Plan {
     std::int64_t wave_ = 1;       ///< matrices per wave
     std::int64_t in_flight_ = 1;  ///< waves in L1 at a time
     CubeBuffers l1_;
-    std::int64_t ring_slots_ = 0; ///< places in GM per AI core
+    VectorBuffers ub_;
+    std::optional<BlockDiagonalInverse> diagonal_; ///< if the recipe has a use for it
+    std::int64_t ring_slots_ = 0;                  ///< places in GM per AI core
     std::vector<Tile> ring_;
     bool spills_ = false; ///< the ring is larger than L2
 };
@@ -151,12 +161,34 @@ RecipePlan::RecipePlan(const config::HardwareConfig& hardware,
     Emitter unused(hardware);
     const CubeProducts probe(hardware, problem.dtype, n, unused); // throws if L0 lacks the room
     size_waves();
-    if (split_ && use_.trips > 0) {
-        lay_out_trips();
+    if (use_.trips > 0) {
+        lay_out_ub();
+        if (split_) {
+            lay_out_ring();
+        }
     }
 }
 
-void RecipePlan::lay_out_trips() {
+/// Masks first: reloading one costs a transfer, a second slot only hides one.
+void RecipePlan::lay_out_ub() {
+    kernels::Allocator ub(hardware_, Memory::Ub);
+    if (use_.inverts_blocks) {
+        diagonal_.emplace(problem_.chunk, layout_.gm, ub);
+    }
+    const auto tile = [&] { return ub.tile(problem_.dtype, use_.largest_trip, use_.largest_trip); };
+    ub_.slots.push_back(tile());
+    const std::int64_t size = hardware_.buffer(Memory::Ub).size_bytes;
+    for (std::size_t m = 0; m < masks_.size(); ++m) {
+        if (m == 0 || ub.used() + ub_.slots[0].bytes() <= size) {
+            ub_.masks.push_back(tile());
+        }
+    }
+    if (ub.used() + ub_.slots[0].bytes() <= size) {
+        ub_.slots.push_back(tile());
+    }
+}
+
+void RecipePlan::lay_out_ring() {
     ring_slots_ = in_flight_ * wave_ * use_.trips;
     for (std::int64_t i = 0; i < hardware_.ai_cores * ring_slots_; ++i) {
         ring_.push_back(layout_.gm.tile(problem_.dtype, use_.largest_trip, use_.largest_trip));
@@ -244,6 +276,9 @@ void RecipePlan::write_constants(functional::GlobalMemory& gm) const {
         }
         kernels::write_tile(gm, constants_[c], values);
     }
+    if (diagonal_) {
+        diagonal_->write_constants(gm);
+    }
     // All ones where the mask keeps, all zeros elsewhere: for a bitwise and.
     for (std::size_t m = 0; m < masks_.size(); ++m) {
         const Mask& mask = use_.masks[m];
@@ -272,8 +307,8 @@ class VectorWork {
   private:
     struct Slot {
         Tile room;
-        Ticket free_for_mte2{}; ///< the result has left by MTE3
-        Ticket free_for_fixpipe{};
+        Ticket free_for_mte2; ///< the result has left by MTE3
+        Ticket free_for_fixpipe;
     };
     struct MaskTile {
         Tile room;
@@ -291,25 +326,14 @@ class VectorWork {
 };
 
 VectorWork::VectorWork(const RecipePlan& plan, Emitter& emit) : plan_(plan), emit_(emit) {
-    const RecipeLayout& use = plan.use_;
-    if (use.trips == 0) {
-        return;
+    for (const Tile& slot : plan.ub_.slots) {
+        slots_.push_back({slot, {}, {}});
     }
-    kernels::Allocator ub(plan.hardware_, Memory::Ub);
-    const auto tile = [&] {
-        return ub.tile(plan.problem_.dtype, use.largest_trip, use.largest_trip);
-    };
-    const std::int64_t size = plan.hardware_.buffer(Memory::Ub).size_bytes;
-    slots_.push_back({.room = tile()});
-    const std::int64_t bytes = slots_.front().room.bytes();
-    // Masks first: reloading one costs a transfer, a second slot only hides one.
-    for (std::size_t m = 0; m < use.masks.size(); ++m) {
-        if (m == 0 || ub.used() + bytes <= size) {
-            masks_.push_back({.room = tile()});
-        }
+    for (const Tile& mask : plan.ub_.masks) {
+        masks_.push_back({mask});
     }
-    if (ub.used() + bytes <= size) {
-        slots_.push_back({.room = tile()});
+    if (plan.diagonal_) {
+        plan.diagonal_->set_up(emit, {}); // what is not in the blocks is never read
     }
 }
 
@@ -337,10 +361,14 @@ const Tile& VectorWork::mask(std::size_t which) {
 void VectorWork::finish(std::size_t value, Pipe loader, const Tile& to, bool cold) {
     Slot& slot = this->slot();
     const Tile data = isa::dense(Memory::Ub, slot.room.dtype, slot.room.address, to.rows, to.cols);
-    const std::size_t which = plan_.use_.mask_of[value];
-    const Tile& mask = this->mask(which);
+    const bool inverts = plan_.value(value).kind == Kind::BlockInverse;
+    const Tile keep = inverts ? Tile{} : mask(plan_.use_.mask_of[value]);
     emit_.await(loader, Pipe::Vector, emit_.signal(loader, Pipe::Vector));
-    emit_(isa::Vand{{data, data, mask}});
+    if (inverts) {
+        plan_.diagonal_->invert(emit_, data, data);
+    } else {
+        emit_(isa::Vand{{data, data, keep}});
+    }
     if (masks_.size() < plan_.use_.masks.size()) {
         masked_ = emit_.signal(Pipe::Vector, Pipe::Mte2);
     }
@@ -384,18 +412,21 @@ class CubeWork {
     isa::CoreId core_;
     kernels::Range matrices_;
     CubeProducts cube_;
-    VectorWork vector_;
-    std::vector<Operand> constants_; ///< by value of the recipe
+    std::optional<VectorWork> vector_; ///< where this core has the vector unit
+    std::vector<Operand> constants_;   ///< by value of the recipe
     std::vector<std::vector<State>> states_;
     std::int64_t trip_ = 0; ///< of this AI core, so far
 };
 
 CubeWork::CubeWork(const RecipePlan& plan, isa::CoreId core, kernels::Range matrices)
     : emit(plan.hardware_), plan_(plan), core_(core), matrices_(matrices),
-      cube_(plan.hardware_, plan.problem_.dtype, plan.problem_.chunk, emit), vector_(plan, emit),
+      cube_(plan.hardware_, plan.problem_.dtype, plan.problem_.chunk, emit),
       constants_(plan.recipe_.values().size()),
       states_(plan.l1_.contexts.size(),
               std::vector<State>(plan.l1_.scratch.size(), {constants_, {}})) {
+    if (!plan.split_) {
+        vector_.emplace(plan, emit);
+    }
     for (std::size_t c = 0; c < plan.constants_.size(); ++c) {
         emit(isa::Copy{plan.l1_.constants[c], plan.constants_[c]});
         const Operand constant = cube_.operand(plan.l1_.constants[c], Pipe::Mte2);
@@ -520,7 +551,7 @@ void CubeWork::trip_in_core(
     std::size_t value, const State& state, const Tile& to, std::int64_t index, BlockSpan span) {
     const bool product = plan_.value(value).kind == Kind::Sum;
     const Pipe loader = product ? Pipe::FixPipe : Pipe::Mte2;
-    const Tile room = vector_.begin(loader);
+    const Tile room = vector_->begin(loader);
     const Tile data = isa::dense(room.memory, room.dtype, room.address, span.size, span.size);
     if (product) {
         cube_.sum(data, terms(plan_.value(value), state, span));
@@ -528,7 +559,7 @@ void CubeWork::trip_in_core(
         emit(isa::Copy{data,
                        plan_.input(index).block(span.start, span.start, span.size, span.size)});
     }
-    vector_.finish(value, loader, to.block(span.start, span.start, span.size, span.size), false);
+    vector_->finish(value, loader, to.block(span.start, span.start, span.size, span.size), false);
 }
 
 isa::Program RecipePlan::cube_program(isa::CoreId core, kernels::Range matrices) const {

@@ -99,7 +99,8 @@ TEST_CASE("golden: cycles of every shipped kernel, chunk, dtype and machine") {
                                     "cycles");
     for (const std::string machine : {"ascend-910b", "fused-local"}) {
         const config::HardwareConfig hardware = test::hardware(machine);
-        for (const std::string kernel : {"inverse/column-sweep",
+        for (const std::string kernel : {"inverse/block-forward-substitution",
+                                         "inverse/column-sweep",
                                          "inverse/forward-substitution",
                                          "inverse/neumann",
                                          "inverse/neumann:mask=none",

@@ -25,7 +25,8 @@ const std::vector<std::string> kExact{"inverse/neumann:order=auto,steps=auto",
                                       "inverse/doubling",
                                       "inverse/bunch-hopcroft",
                                       "inverse/mixed",
-                                      "inverse/radix4"};
+                                      "inverse/radix4",
+                                      "inverse/block-forward-substitution"};
 
 Recipe recipe_of(const std::string& spec, std::int64_t size, DType dtype) {
     const app::KernelRequest request = app::parse_request(spec, {});

@@ -10,7 +10,11 @@ Recipe BlockForwardSubstitution::recipe(std::int64_t size,
                                         const kernels::ParameterValues& /*values*/) const {
     constexpr std::int64_t kBlock = 16;
     Recipe r(size);
-    join_blocks(r, r.block_inverse("X", kBlock), kBlock, size);
+    const Matrix x = r.block_inverse("X", kBlock);
+    if (size == kBlock) {
+        r.step("T", x); // the result leaves by the cube
+    }
+    join_blocks(r, x, kBlock, size);
     return r;
 }
 
