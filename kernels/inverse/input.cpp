@@ -14,6 +14,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <functional>
+#include <iterator>
+#include <limits>
 #include <numbers>
 #include <random>
 #include <span>
@@ -26,6 +28,30 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kKeySize = 128; ///< of every Qwen3.5 model
 constexpr std::int64_t kDefaultDraws = 64;
+constexpr std::int64_t kSuiteCount = 16; ///< matrices of a case of the suite
+
+const std::string kTrained = "trained"; ///< the words for input that is not drawn
+const std::string kSuite = "suite";
+
+bool on_disk(const fs::path& path) {
+    std::error_code error;
+    return fs::exists(path, error);
+}
+
+/// Adds a case of `count` zero matrices to `batch`; returns their values.
+std::span<double> add_case(Matrices& batch, const std::string& name, std::int64_t count) {
+    const std::size_t begin = batch.values.size();
+    batch.count += count;
+    batch.cases.push_back({name, count});
+    batch.values.resize(begin + static_cast<std::size_t>(count * batch.size * batch.size));
+    return std::span(batch.values).subspan(begin);
+}
+
+/// Matrix `m` of `values` [count,size,size].
+std::span<double> matrix(std::span<double> values, std::int64_t m, std::int64_t size) {
+    return values.subspan(static_cast<std::size_t>(m * size * size),
+                          static_cast<std::size_t>(size * size));
+}
 
 /// The tokens of one chunk of one head.
 struct Chunk {
@@ -56,7 +82,7 @@ void form(const Chunk& chunk, std::int64_t size, std::span<double> a) {
     }
 }
 
-// --- a folder of activations ---
+// --- files ---
 
 NpyArray read_array(const fs::path& path, std::size_t dimensions, const char* shape) {
     NpyArray array = read_npy(path);
@@ -79,7 +105,55 @@ void check_values(const fs::path& path,
     }
 }
 
-Matrices from_folder(const fs::path& folder, std::int64_t chunk, std::int64_t count) {
+/// How many matrices to take of the `all` that lie in `path`.
+std::int64_t
+checked_count(const fs::path& path, std::int64_t all, std::int64_t chunk, std::int64_t count) {
+    if (count > all) {
+        throw ConfigError(fmt::format("--count {}: {} holds {} matrices of {} (allowed: 0..{})",
+                                      count,
+                                      path.string(),
+                                      all,
+                                      chunk,
+                                      all));
+    }
+    return count == 0 ? all : count;
+}
+
+/// Adds the matrices A [count,size,size] of one's own, after a look at every element.
+void add_file(const fs::path& path, const InputCase& wanted, Matrices& batch) {
+    const NpyArray a = read_npy(path);
+    const std::int64_t size = batch.size;
+    if (a.shape.size() != 3 || a.shape[1] != size || a.shape[2] != size) {
+        throw ConfigError(fmt::format("{}: shape [{}] (allowed: [count, {}, {}] with --chunk {})",
+                                      path.string(),
+                                      fmt::join(a.shape, ", "),
+                                      size,
+                                      size,
+                                      size));
+    }
+    for (std::size_t at = 0; at < a.values.size(); ++at) {
+        const auto element = static_cast<std::int64_t>(at);
+        const std::int64_t i = element / size % size;
+        const std::int64_t j = element % size;
+        const double value = a.values[at];
+        if (j < i ? !(std::abs(value) <= std::numeric_limits<float>::max()) : value != 0) {
+            throw ConfigError(fmt::format(
+                "{}: element [{}, {}, {}] is {} (allowed: {})",
+                path.string(),
+                element / (size * size),
+                i,
+                j,
+                value,
+                j < i ? "finite in fp32" : "A is strictly lower: 0 on and above the diagonal"));
+        }
+    }
+    const std::int64_t count = checked_count(path, a.shape[0], size, wanted.count);
+    const std::span<double> values = add_case(batch, wanted.name, count);
+    std::copy_n(a.values.begin(), values.size(), values.begin());
+}
+
+/// Adds a matrix per value head and chunk of the activations k, beta and g.
+void add_activations(const fs::path& folder, const InputCase& wanted, Matrices& batch) {
     const NpyArray k = read_array(folder / "k.npy", 3, "[key heads, T, D]");
     const NpyArray beta = read_array(folder / "beta.npy", 2, "[value heads, T]");
     const NpyArray g = read_array(folder / "g.npy", 2, "[value heads, T]");
@@ -110,20 +184,11 @@ Matrices from_folder(const fs::path& folder, std::int64_t chunk, std::int64_t co
         return std::isfinite(x) && x <= 0;
     });
 
+    const std::int64_t chunk = batch.size;
     const std::int64_t chunks = ceil_div(tokens, chunk);
-    const std::int64_t all = value_heads * chunks;
-    if (count > all) {
-        throw ConfigError(fmt::format("--count {}: {} holds {} chunks of {} (allowed: 0..{})",
-                                      count,
-                                      folder.string(),
-                                      all,
-                                      chunk,
-                                      all));
-    }
-    Matrices matrices{count == 0 ? all : count, chunk, {}};
-    const std::int64_t elements = chunk * chunk;
-    matrices.values.resize(static_cast<std::size_t>(matrices.count * elements));
-    for (std::int64_t m = 0; m < matrices.count; ++m) {
+    const std::int64_t count = checked_count(folder, value_heads * chunks, chunk, wanted.count);
+    const std::span<double> values = add_case(batch, wanted.name, count);
+    for (std::int64_t m = 0; m < count; ++m) {
         const std::int64_t head = m / chunks;
         const std::int64_t first = m % chunks * chunk;
         const auto length = static_cast<std::size_t>(std::min(chunk, tokens - first));
@@ -135,11 +200,24 @@ Matrices from_folder(const fs::path& folder, std::int64_t chunk, std::int64_t co
               std::span(beta.values).subspan(row, length),
               std::span(g.values).subspan(row, length)},
              chunk,
-             std::span(matrices.values)
-                 .subspan(static_cast<std::size_t>(m * elements),
-                          static_cast<std::size_t>(elements)));
+             matrix(values, m, chunk));
     }
-    return matrices;
+}
+
+void add_folder(const fs::path& folder, const InputCase& wanted, Matrices& batch) {
+    if (!on_disk(folder / "a.npy")) {
+        add_activations(folder, wanted, batch);
+        return;
+    }
+    for (const char* other : {"k.npy", "beta.npy", "g.npy"}) {
+        if (on_disk(folder / other)) {
+            throw ConfigError(fmt::format("{}: a.npy beside {} (allowed: a.npy alone, or k.npy, "
+                                          "beta.npy and g.npy)",
+                                          folder.string(),
+                                          other));
+        }
+    }
+    add_file(folder / "a.npy", wanted, batch);
 }
 
 // --- made-up tokens ---
@@ -197,14 +275,20 @@ void draw_key(Draw& draw, std::span<double> key) {
     normalise(key);
 }
 
+/// What follows a kind's colon.
+struct Argument {
+    const char* name = ""; ///< empty: the kind takes none
+    double min = 0;
+    double max = 0;
+    bool whole = false; ///< a whole number
+};
+
 /// A kind of made-up input: NAME or NAME:argument.
 struct Kind {
     std::string name;
-    const char* argument; ///< its name, empty if it takes none
-    double min = 0;
-    double max = 0;
-    bool whole = false; ///< the argument is a whole number
+    Argument argument;
     void (*fill)(Draw& draw, double argument, Tokens& tokens);
+    const char* doc;
 };
 
 void fill_random(Draw& draw, double /*argument*/, Tokens& tokens) {
@@ -244,103 +328,186 @@ void fill_periodic(Draw& draw, double period, Tokens& tokens) {
     }
 }
 
-/// One key of a single 1, so that the dot products are exactly 1: A is all minus ones.
-void fill_ones(Draw& /*draw*/, double /*argument*/, Tokens& tokens) {
+/// The keys of a period, shuffled. Random signs would add nothing: with D = diag(+-1) they make
+/// D A D of A and D T D of T, and rounding does not see a sign.
+void fill_distinct(Draw& draw, double distinct, Tokens& tokens) {
+    fill_periodic(draw, distinct, tokens);
+    for (std::size_t last = tokens.beta.size() - 1; last > 0; --last) { // Fisher-Yates
+        const auto other = static_cast<std::size_t>(draw.uniform(0, static_cast<double>(last + 1)));
+        if (other != last) {
+            std::ranges::swap_ranges(tokens.key(other), tokens.key(last));
+        }
+    }
+}
+
+/// One key of a single 1, so that the dot products are exactly 1 and A exactly -beta.
+void fill_repeated(Draw& /*draw*/, double beta, Tokens& tokens) {
     for (std::size_t t = 0; t < tokens.beta.size(); ++t) {
         tokens.key(t)[0] = 1;
-        tokens.beta[t] = 1;
+        tokens.beta[t] = beta;
     }
+}
+
+void fill_ones(Draw& draw, double /*argument*/, Tokens& tokens) {
+    fill_repeated(draw, 1, tokens);
 }
 
 const std::array kKinds{
-    Kind{"random", "", 0, 0, false, fill_random},
-    Kind{"correlated", "COS", 0, 1, false, fill_correlated},
-    Kind{"periodic", "P", 1, 128, true, fill_periodic},
-    Kind{"ones", "", 0, 0, false, fill_ones},
+    Kind{"random", {}, fill_random, "independent keys, beta sigmoid of a normal, g -0.1..0"},
+    Kind{"correlated",
+         {"COS", 0, 1},
+         fill_correlated,
+         "keys of mean cosine COS, beta COS..1, slow decay"},
+    Kind{"periodic", {"P", 1, 128, true}, fill_periodic, "P keys in turn, beta 0.95..1, no decay"},
+    Kind{"distinct",
+         {"K", 1, 128, true},
+         fill_distinct,
+         "K keys in random order, beta 0.95..1, no decay"},
+    Kind{"repeated", {"BETA", 0, 2}, fill_repeated, "one key, no decay: A is all -BETA"},
+    Kind{"ones", {}, fill_ones, "repeated:1"},
 };
 
-std::string allowed_kinds() {
+/// "periodic:P"
+std::string pattern(const Kind& kind) {
+    const std::string argument = kind.argument.name;
+    return argument.empty() ? kind.name : fmt::format("{}:{}", kind.name, argument);
+}
+
+std::string allowed_input() {
     std::string text;
     for (const Kind& kind : kKinds) {
-        text +=
-            kind.name + (*kind.argument == '\0' ? "" : fmt::format(":{}", kind.argument)) + ", ";
+        text += pattern(kind) + ", ";
     }
-    return text + "or a folder with k.npy, beta.npy and g.npy";
+    return text + "trained, suite, a folder with k.npy, beta.npy and g.npy or with a.npy, a .npy "
+                  "file, or several of these between commas";
 }
 
-const Kind& find_kind(const std::string& spec, const std::string& name) {
-    std::vector<std::string> names;
-    for (const Kind& kind : kKinds) {
-        if (kind.name == name) {
-            return kind;
-        }
-        names.push_back(kind.name);
-    }
-    throw ConfigError(fmt::format("--input {}: no such folder or kind{} (allowed: {})",
+/// The kind that `spec` starts with, or null.
+const Kind* find_kind(const std::string& spec) {
+    const auto* const kind = std::ranges::find(kKinds, spec.substr(0, spec.find(':')), &Kind::name);
+    return kind == kKinds.end() ? nullptr : kind;
+}
+
+[[noreturn]] void fail_unknown(const std::string& spec) {
+    std::vector<std::string> names{kTrained, kSuite};
+    std::ranges::transform(kKinds, std::back_inserter(names), &Kind::name);
+    throw ConfigError(fmt::format("--input {}: no such folder, file or kind{} (allowed: {})",
                                   spec,
-                                  did_you_mean(name, names),
-                                  allowed_kinds()));
+                                  did_you_mean(spec.substr(0, spec.find(':')), names),
+                                  allowed_input()));
 }
 
-double parse_argument(const std::string& spec, const Kind& kind, const std::string& text) {
+double parse_argument(const std::string& spec, const Kind& kind) {
+    const Argument& argument = kind.argument;
+    if (pattern(kind) == kind.name) {
+        if (spec != kind.name) {
+            throw ConfigError(fmt::format("--input {}: (allowed: {})", spec, kind.name));
+        }
+        return 0;
+    }
+    const std::string text = spec.substr(std::min(kind.name.size() + 1, spec.size()));
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     const bool number = error == std::errc{} && end == text.data() + text.size();
-    const bool takes = *kind.argument != '\0';
-    const bool holds = number && value >= kind.min && value <= kind.max &&
-                       (!kind.whole || value == std::floor(value));
-    if (takes ? !holds : !text.empty()) {
-        throw ConfigError(fmt::format("--input {}: (allowed: {})",
+    if (!number || !(value >= argument.min && value <= argument.max) ||
+        (argument.whole && value != std::floor(value))) {
+        throw ConfigError(fmt::format("--input {}: (allowed: {} with {} {}in {}..{})",
                                       spec,
-                                      takes ? fmt::format("{}:{} with {} {}{}..{}",
-                                                          kind.name,
-                                                          kind.argument,
-                                                          kind.argument,
-                                                          kind.whole ? "a whole number in " : "in ",
-                                                          kind.min,
-                                                          kind.max)
-                                            : kind.name));
+                                      pattern(kind),
+                                      argument.name,
+                                      argument.whole ? "a whole number " : "",
+                                      argument.min,
+                                      argument.max));
     }
     return value;
 }
 
-} // namespace
-
-Matrices
-load_input(const std::string& spec, std::int64_t chunk, std::int64_t count, std::uint64_t seed) {
-    std::error_code error;
-    if (fs::is_directory(spec, error)) {
-        return from_folder(spec, chunk, count);
-    }
-    const std::size_t colon = spec.find(':');
-    const Kind& kind = find_kind(spec, spec.substr(0, colon));
-    const double argument = parse_argument(
-        spec, kind, colon == std::string::npos ? std::string() : spec.substr(colon + 1));
-    Matrices matrices{count == 0 ? kDefaultDraws : count, chunk, {}};
-    const std::int64_t elements = chunk * chunk;
-    matrices.values.resize(static_cast<std::size_t>(matrices.count * elements));
-    for (std::int64_t m = 0; m < matrices.count; ++m) {
+/// Adds draws of `kind`; the stream of a draw is its index in the case.
+void add_draws(const Kind& kind, const InputCase& wanted, std::uint64_t seed, Matrices& batch) {
+    const double argument = parse_argument(wanted.name, kind);
+    const std::int64_t count = wanted.count == 0 ? kDefaultDraws : wanted.count;
+    const std::span<double> values = add_case(batch, wanted.name, count);
+    for (std::int64_t m = 0; m < count; ++m) {
         Draw draw(seed, m);
-        Tokens tokens(chunk);
+        Tokens tokens(batch.size);
         kind.fill(draw, argument, tokens);
         form({tokens.keys, kKeySize, tokens.beta, tokens.g},
-             chunk,
-             std::span(matrices.values)
-                 .subspan(static_cast<std::size_t>(m * elements),
-                          static_cast<std::size_t>(elements)));
+             batch.size,
+             matrix(values, m, batch.size));
     }
-    return matrices;
+}
+
+// --- the suite ---
+
+/// Trained values, benign and correlated keys, every short period, and few keys in other orders.
+std::vector<std::string> suite_names() {
+    constexpr int kLongestPeriod = 16;
+    std::vector<std::string> names{kTrained, "random", "correlated:0.5", "correlated:0.9"};
+    for (int period = 2; period <= kLongestPeriod; ++period) {
+        names.push_back(fmt::format("periodic:{}", period));
+    }
+    for (const char* name : {"ones", "repeated:0.9", "distinct:4", "distinct:8"}) {
+        names.emplace_back(name);
+    }
+    return names;
+}
+
+} // namespace
+
+std::vector<InputCase> list_cases(const std::string& spec, std::int64_t count) {
+    const bool whole = on_disk(spec); // a path may have commas of its own
+    std::vector<InputCase> cases;
+    std::size_t at = 0;
+    while (at <= spec.size()) {
+        const std::size_t comma = whole ? spec.size() : std::min(spec.find(',', at), spec.size());
+        const std::string entry = spec.substr(at, comma - at);
+        if (entry == kSuite) {
+            for (const std::string& name : suite_names()) {
+                cases.push_back({name, count == 0 ? kSuiteCount : count});
+            }
+        } else {
+            cases.push_back({entry, count});
+        }
+        at = comma + 1;
+    }
+    return cases;
+}
+
+Matrices load_input(const std::string& spec,
+                    std::int64_t chunk,
+                    std::int64_t count,
+                    std::uint64_t seed,
+                    const std::string& trained) {
+    Matrices batch{0, chunk, {}, {}};
+    std::error_code error;
+    for (const InputCase& wanted : list_cases(spec, count)) {
+        // Kinds come first: what a name means does not depend on the folder one stands in.
+        if (const Kind* kind = find_kind(wanted.name)) {
+            add_draws(*kind, wanted, seed, batch);
+        } else if (wanted.name == kTrained) {
+            add_folder(trained, wanted, batch);
+        } else if (fs::is_directory(wanted.name, error)) {
+            add_folder(wanted.name, wanted, batch);
+        } else if (on_disk(wanted.name) || wanted.name.ends_with(".npy")) {
+            add_file(wanted.name, wanted, batch);
+        } else {
+            fail_unknown(wanted.name);
+        }
+    }
+    return batch;
 }
 
 std::string input_help() {
-    return "matrices to invert: a folder with k.npy [key heads,T,D], beta.npy and g.npy [value "
-           "heads,T] "
-           "(default: the trained layer that comes along); random (independent keys, beta sigmoid "
-           "of a "
-           "normal, g in -0.1..0); correlated:COS (keys of mean cosine COS, beta in COS..1, slow "
-           "decay); "
-           "periodic:P (P keys in turn, beta .95..1, no decay); ones (one key, beta 1: A is all "
-           "-1)";
+    std::string text(
+        "matrices to invert; several entries between commas make one batch:\n"
+        "trained (default): the trained layer that comes along\n"
+        "a folder with k.npy [key heads,T,D], beta.npy and g.npy [value heads,T]\n"
+        "a .npy file of strictly lower A [count,chunk,chunk], or a folder with a.npy\n");
+    for (const Kind& kind : kKinds) {
+        text += fmt::format("{}: {}\n", pattern(kind), kind.doc);
+    }
+    return text + "suite: trained, random, correlated:0.5 and 0.9, periodic:2 to 16, ones, "
+                  "repeated:0.9, distinct:4 and 8";
 }
 
 } // namespace npusim::inverse

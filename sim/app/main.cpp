@@ -30,7 +30,7 @@ constexpr int kDone = 0;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
-const std::string kDefaultInput = NPUSIM_SOURCE_DIR "/kernels/data/gdn_trained_layer4";
+const std::string kTrainedLayer = NPUSIM_SOURCE_DIR "/kernels/data/gdn_trained_layer4";
 
 /// The command line of `run` and `compare`.
 struct Options {
@@ -38,7 +38,7 @@ struct Options {
     std::vector<std::string> kernels;
     std::int64_t chunk = 64;
     std::string dtype = "fp16";
-    std::string input = kDefaultInput;
+    std::string input = "trained";
     std::int64_t count = 0;
     std::int64_t seed = 1;
     std::vector<std::string> parameters;
@@ -132,10 +132,15 @@ std::vector<KernelRequest> parse_requests(const Options& options) {
 /// The matrices, unless only their number matters and is given.
 inverse::Matrices load_matrices(const Options& options) {
     if (options.timing_only && options.count > 0) {
-        return {options.count, options.chunk, {}};
+        const auto cases = inverse::list_cases(options.input, options.count);
+        const auto count = options.count * static_cast<std::int64_t>(cases.size());
+        return {count, options.chunk, {}, cases};
     }
-    return inverse::load_input(
-        options.input, options.chunk, options.count, static_cast<std::uint64_t>(options.seed));
+    return inverse::load_input(options.input,
+                               options.chunk,
+                               options.count,
+                               static_cast<std::uint64_t>(options.seed),
+                               kTrainedLayer);
 }
 
 /// Throws ModelError if the timed run left other bytes than program order does.
@@ -247,7 +252,12 @@ void add_run_options(CLI::App& command, Options& options) {
     command.add_option("--dtype", options.dtype, "operands: fp32, fp16 or bf16")
         ->capture_default_str();
     command.add_option("--input", options.input, inverse::input_help());
-    command.add_option("--count", options.count, "number of matrices; 0: all there are")
+    command
+        .add_option(
+            "--count",
+            options.count,
+            "matrices of each case, the first of a folder or file; 0: 16 in the suite, the trained "
+            "layer too, else all of a folder or file and 64 draws")
         ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 20))
         ->capture_default_str();
     command.add_option("--seed", options.seed, "seed of made-up input")
@@ -324,6 +334,8 @@ int dispatch(int argc, char** argv) {
         "--input correlated:0.9 --trace run.json\n"
         "  npusim run -c configs/hardware/ascend-910b.yaml -k inverse/neumann "
         "--set sync.cross_core_cycles=100 --format json\n"
+        "  npusim compare -c configs/hardware/ascend-910b.yaml -k inverse/forward-substitution "
+        "-k inverse/neumann --input suite\n"
         "  npusim list kernels\n\n"
         "Exit code: 0 done, 1 the run failed (deadlock, --check), 2 bad input.");
     Options options;

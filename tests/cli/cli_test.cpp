@@ -154,6 +154,15 @@ TEST_CASE("timing only takes the same cycles and reports no accuracy") {
     CHECK(without["results"][0]["accuracy"].is_null());
 }
 
+TEST_CASE("a timing-only run of a list has the matrices of every case") {
+    const std::string job = "run " + kAscend + "-k inverse/neumann --timing-only --format json ";
+    const auto matrices = [&](const std::string& arguments) {
+        return json::parse(invoke(job + arguments).out)["results"][0]["matrices"];
+    };
+    CHECK(matrices("--input suite --count 2") == 46);
+    CHECK(matrices("--input random,ones") == 128);
+}
+
 TEST_CASE("CSV has one line per kernel under a header of as many fields") {
     const Outcome outcome = invoke("compare " + kAscend + kPair + "--count 4 --format csv");
     std::istringstream lines(outcome.out);
@@ -297,7 +306,9 @@ TEST_CASE("a bad command line is one error with what is allowed, exit code 2") {
     CHECK_THAT(refusal(run + "-k inverse/neumann --seed -1"), Contains("--seed"));
     CHECK_THAT(refusal(run + "-k inverse/neumann --count -1"), Contains("--count"));
     CHECK_THAT(refusal(run + "-k inverse/neumann --input nowhere"),
-               Contains("no such folder or kind"));
+               Contains("no such folder, file or kind"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann --input random,nowhere.npy"),
+               Contains("nowhere.npy: no such file"));
     CHECK_THAT(refusal(run + "-k inverse/neumann --trace /no/such/folder/t.json"),
                Contains("cannot write"));
     CHECK_THAT(refusal(run + "-k inverse/neumann -o /proc/x"), Contains("-o /proc/x"));

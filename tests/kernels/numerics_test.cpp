@@ -7,9 +7,12 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/scratch.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <fmt/format.h>
+#include <iterator>
 #include <limits>
 
 using namespace npusim;
@@ -19,6 +22,22 @@ namespace {
 
 const std::string kTrained = NPUSIM_SOURCE_DIR "/kernels/data/gdn_trained_layer4";
 
+/// Matrix m of a batch.
+std::span<const double> matrix(const Matrices& batch, std::int64_t m) {
+    const auto elements = static_cast<std::size_t>(batch.size * batch.size);
+    return std::span(batch.values).subspan(static_cast<std::size_t>(m) * elements, elements);
+}
+
+/// The exact inverses of a batch.
+std::vector<double> exact_inverses(const Matrices& batch) {
+    std::vector<double> all;
+    for (std::int64_t m = 0; m < batch.count; ++m) {
+        const auto t = forward_substitution(matrix(batch, m), batch.size);
+        all.insert(all.end(), t.begin(), t.end());
+    }
+    return all;
+}
+
 /// Worst relative error of the double-precision series: truncation alone.
 double truncation(const Matrices& matrices,
                   std::int64_t order,
@@ -26,11 +45,8 @@ double truncation(const Matrices& matrices,
                   std::int64_t mask,
                   bool early = false) {
     std::vector<double> all;
-    const auto elements = static_cast<std::size_t>(matrices.size * matrices.size);
     for (std::int64_t m = 0; m < matrices.count; ++m) {
-        const auto a =
-            std::span(matrices.values).subspan(static_cast<std::size_t>(m) * elements, elements);
-        const auto t = neumann(a, matrices.size, order, steps, mask, early);
+        const auto t = neumann(matrix(matrices, m), matrices.size, order, steps, mask, early);
         all.insert(all.end(), t.begin(), t.end());
     }
     return measure(matrices, all).rel_frobenius_max;
@@ -73,6 +89,10 @@ std::string input_error(const std::string& spec, std::int64_t count = 0) {
         return error.what();
     }
     return "no error";
+}
+
+std::string doubles(std::span<const double> values) {
+    return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
 }
 
 std::string floats(std::initializer_list<float> values) {
@@ -143,6 +163,52 @@ TEST_CASE("all-ones is exactly minus one below the diagonal") {
     }
 }
 
+TEST_CASE("one repeated key is exactly minus beta below the diagonal") {
+    const Matrices repeated = load_input("repeated:0.9", 16, 2, 3);
+    for (std::int64_t i = 0; i < 2 * 16; ++i) {
+        for (std::int64_t j = 0; j < 16; ++j) {
+            CHECK(repeated.values[static_cast<std::size_t>(i * 16 + j)] == (i % 16 > j ? -0.9 : 0));
+        }
+    }
+    CHECK(load_input("repeated:1", 16, 2, 3).values == load_input("ones", 16, 2, 3).values);
+}
+
+TEST_CASE("few distinct keys are that many, each as often as the others, in random order") {
+    constexpr std::int64_t kSize = 64;
+    constexpr std::size_t kKeys = 8;
+    const Matrices matrices = load_input("distinct:8", kSize, 4, 5);
+    for (std::int64_t m = 0; m < matrices.count; ++m) {
+        const auto a = matrix(matrices, m);
+        // With beta 0.95 or more, two tokens of one key show as an entry far below any other.
+        const auto same = [&](std::int64_t i, std::int64_t j) {
+            return a[static_cast<std::size_t>(i * kSize + j)] < -0.9;
+        };
+        std::vector<std::vector<std::int64_t>> tokens; // of each key
+        bool in_turn = true;
+        for (std::int64_t i = 0; i < kSize; ++i) {
+            const auto key = std::find_if(
+                tokens.begin(), tokens.end(), [&](const auto& seen) { return same(i, seen[0]); });
+            if (key == tokens.end()) {
+                tokens.push_back({i});
+            } else {
+                in_turn = in_turn && i - key->back() == std::int64_t{kKeys};
+                key->push_back(i);
+            }
+        }
+        CHECK(tokens.size() == kKeys);
+        CHECK_FALSE(in_turn);
+        for (const auto& seen : tokens) {
+            CHECK(seen.size() == kSize / kKeys);
+            for (std::int64_t i = seen.back() + 1; i < kSize; ++i) { // equal columns
+                for (const std::int64_t j : seen) {
+                    CHECK(a[static_cast<std::size_t>(i * kSize + j)] ==
+                          a[static_cast<std::size_t>(i * kSize + seen[0])]);
+                }
+            }
+        }
+    }
+}
+
 TEST_CASE("correlated keys have the mean cosine asked for") {
     // beta is in 0.9..1 and decay nearly none, so the mean entry is about -0.95 * 0.9.
     const Matrices matrices = load_input("correlated:0.9", 64, 16, 5);
@@ -159,7 +225,7 @@ TEST_CASE("correlated keys have the mean cosine asked for") {
 }
 
 TEST_CASE("made-up input depends on the seed and the index, not on the count") {
-    for (const std::string spec : {"random", "correlated:0.5", "periodic:3"}) {
+    for (const std::string spec : {"random", "correlated:0.5", "periodic:3", "distinct:5"}) {
         const Matrices few = load_input(spec, 16, 3, 9);
         const Matrices many = load_input(spec, 16, 9, 9);
         CHECK(std::equal(few.values.begin(), few.values.end(), many.values.begin()));
@@ -167,6 +233,66 @@ TEST_CASE("made-up input depends on the seed and the index, not on the count") {
         CHECK_FALSE(
             std::equal(few.values.begin(), few.values.begin() + 256, few.values.begin() + 256));
     }
+}
+
+TEST_CASE("the suite is one batch of named cases, each with the bits it has alone") {
+    const Matrices suite = load_input("suite", 16, 3, 9, kTrained);
+    std::vector<std::string> names{"trained", "random", "correlated:0.5", "correlated:0.9"};
+    for (int period = 2; period <= 16; ++period) {
+        names.push_back(fmt::format("periodic:{}", period));
+    }
+    names.insert(names.end(), {"ones", "repeated:0.9", "distinct:4", "distinct:8"});
+    REQUIRE(suite.cases.size() == names.size());
+    auto at = suite.values.begin();
+    for (std::size_t c = 0; c < names.size(); ++c) {
+        CAPTURE(names[c]);
+        CHECK(suite.cases[c].name == names[c]);
+        REQUIRE(suite.cases[c].count == 3);
+        const Matrices alone = load_input(names[c], 16, 3, 9, kTrained);
+        CHECK(std::equal(alone.values.begin(), alone.values.end(), at));
+        at += std::ssize(alone.values);
+    }
+    CHECK(at == suite.values.end());
+    CHECK(suite.count == 3 * std::ssize(names));
+}
+
+TEST_CASE("the number of matrices of a case: as asked, else 16 in the suite, else all") {
+    const Matrices list = load_input("random,trained", 128, 0, 1, kTrained);
+    REQUIRE(list.cases.size() == 2);
+    CHECK(list.cases[0].count == 64);
+    CHECK(list.cases[1].count == 8 * 8);
+    CHECK(list.count == 128);
+    CHECK(load_input("random", 16, 0, 1).cases.size() == 1);
+    for (const InputCase& part : load_input("suite", 128, 0, 1, kTrained).cases) {
+        CHECK(part.count == 16);
+    }
+    CHECK(list_cases("ones,suite", 0).front().count == 0);
+    CHECK(list_cases("ones,suite", 5).back().count == 5);
+}
+
+TEST_CASE("matrices of one's own are read as they are, from a file or from a folder") {
+    const test::Scratch scratch;
+    const Matrices drawn = load_input("random", 16, 3, 4);
+    const std::string bytes = npy(header("<f8", "(3, 16, 16)"), doubles(drawn.values));
+    const std::string file = scratch.write("a.npy", bytes).string();
+    CHECK(load_input(file, 16, 0, 1).values == drawn.values);
+    CHECK(load_input(scratch.path().string(), 16, 0, 1).values == drawn.values);
+    CHECK(load_input(file, 16, 2, 1).values == load_input("random", 16, 2, 4).values);
+    const Matrices list = load_input("ones," + file, 16, 0, 1);
+    CHECK(list.cases.back().name == file);
+    CHECK(list.count == 64 + 3);
+    const std::string comma = scratch.write("a,b.npy", bytes).string();
+    CHECK(load_input(comma, 16, 0, 1).count == 3);
+}
+
+TEST_CASE("a kind is what its name says, whatever lies in the folder one stands in") {
+    const test::Scratch scratch;
+    const auto before = std::filesystem::current_path();
+    std::filesystem::current_path(scratch.path());
+    std::filesystem::create_directory("random");
+    CHECK(load_input("random", 16, 2, 1).count == 2);
+    CHECK_THAT(input_error("./random"), Catch::Contains("./random/k.npy: no such file"));
+    std::filesystem::current_path(before);
 }
 
 TEST_CASE("a token count that is no multiple of the chunk ends in tokens that do nothing") {
@@ -211,12 +337,7 @@ TEST_CASE("decay and value heads enter A as the formula says") {
 
 TEST_CASE("accuracy counts non-finite matrices and leaves them out") {
     const Matrices matrices = load_input("random", 16, 3, 1);
-    std::vector<double> t;
-    for (std::size_t m = 0; m < 3; ++m) {
-        const auto exact =
-            forward_substitution(std::span(matrices.values).subspan(m * 256, 256), 16);
-        t.insert(t.end(), exact.begin(), exact.end());
-    }
+    std::vector<double> t = exact_inverses(matrices);
     CHECK(measure(matrices, t).rel_frobenius_max == 0);
     CHECK(measure(matrices, t).snr_db_worst == kExactSnrDb);
 
@@ -293,13 +414,21 @@ TEST_CASE("a damaged or unsupported .npy file is one clear error") {
 TEST_CASE("an input that cannot be used is named with what is allowed") {
     using Catch::Contains;
     CHECK_THAT(input_error("randon"),
-               Contains("--input randon: no such folder or kind (did you mean 'random'?)"));
+               Contains("--input randon: no such folder, file or kind (did you mean 'random'?)"));
     CHECK_THAT(input_error("correlated"), Contains("correlated:COS with COS in 0..1"));
     CHECK_THAT(input_error("correlated:1.5"), Contains("COS in 0..1"));
     CHECK_THAT(input_error("correlated:nan"), Contains("COS in 0..1"));
     CHECK_THAT(input_error("periodic:0"), Contains("P a whole number in 1..128"));
     CHECK_THAT(input_error("periodic:2.5"), Contains("P a whole number in 1..128"));
     CHECK_THAT(input_error("random:3"), Contains("(allowed: random)"));
+    CHECK_THAT(input_error("repeated:2.5"), Contains("repeated:BETA with BETA in 0..2"));
+    CHECK_THAT(input_error("distinct:0"), Contains("distinct:K with K a whole number in 1..128"));
+    CHECK_THAT(input_error("ones,periodc:4"),
+               Contains("--input periodc:4: no such folder, file or kind") &&
+                   Contains("did you mean 'periodic'?") && Contains("distinct:K, ") &&
+                   Contains("suite"));
+    CHECK_THAT(input_error("random,"), Contains("--input : no such folder, file or kind"));
+    CHECK_THAT(input_error("none.npy"), Contains("none.npy: no such file"));
     CHECK_THAT(input_error(kTrained, 129), Contains("--count 129"));
     CHECK_THAT(input_error(kTrained, 129), Contains("(allowed: 0..128)"));
 }
@@ -325,4 +454,34 @@ TEST_CASE("a folder whose arrays do not fit together is refused") {
     scratch.write("k.npy", npy(header("<f4", "(2, 2, 1)"), floats({1, 0, 0, 1})));
     CHECK_THAT(input_error(folder),
                Contains("1 value heads (allowed: a multiple of the 2 key heads"));
+}
+
+TEST_CASE("matrices that are not strictly lower, finite or of the chunk's size are refused") {
+    using Catch::Contains;
+    const test::Scratch scratch;
+    const auto error = [&](std::int64_t i, std::int64_t j, double value) {
+        Matrices drawn = load_input("random", 64, 2, 1);
+        drawn.values[static_cast<std::size_t>((64 + i) * 64 + j)] = value;
+        const auto file =
+            scratch.write("a.npy", npy(header("<f8", "(2, 64, 64)"), doubles(drawn.values)));
+        return input_error(file.string());
+    };
+    const std::string file = (scratch.path() / "a.npy").string();
+    CHECK(error(5, 4, 3) == "no error");
+    CHECK(error(5, 5, 1) == file + ": element [1, 5, 5] is 1 (allowed: A is strictly lower: 0 on "
+                                   "and above the diagonal)");
+    CHECK_THAT(error(0, 63, std::nan("")), Contains("element [1, 0, 63] is nan"));
+    CHECK_THAT(error(63, 0, std::nan("")), Contains("element [1, 63, 0] is nan (allowed: finite"));
+    CHECK_THAT(error(1, 0, -1e39),
+               Contains("element [1, 1, 0] is -1e+39 (allowed: finite in fp32"));
+    CHECK(error(1, 0, 0) == "no error");
+    CHECK_THAT(input_error(file, 3), Contains("--count 3: " + file + " holds 2 matrices of 64"));
+    scratch.write("a.npy", npy(header("<f4", "(1, 2, 2)"), floats({0, 0, 1, 0})));
+    CHECK_THAT(input_error(file),
+               Contains("a.npy: shape [1, 2, 2] (allowed: [count, 64, 64] with --chunk 64)"));
+    scratch.write("a.npy", npy(header("<f4", "(2, 2)"), floats({0, 0, 1, 0})));
+    CHECK_THAT(input_error(file), Contains("a.npy: shape [2, 2] (allowed: [count, 64, 64]"));
+    scratch.write("g.npy", npy(header("<f4", "(1, 2)"), floats({0, 0})));
+    CHECK_THAT(input_error(scratch.path().string()),
+               Contains("a.npy beside g.npy (allowed: a.npy alone, or k.npy, beta.npy and g.npy)"));
 }
