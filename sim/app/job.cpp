@@ -155,7 +155,11 @@ Result run(const config::HardwareConfig& hardware,
     result.peak_gbps = hardware.gm.hbm_bytes_per_cycle * hardware.clock_mhz * 1e-3;
     if (workload.matrices != nullptr) {
         result.inverses = read_outputs(*plan, problem, gm);
-        result.accuracy = inverse::measure(*workload.matrices, result.inverses);
+        std::optional<inverse::ReferenceSet> own;
+        const inverse::ReferenceSet& reference =
+            workload.reference != nullptr ? *workload.reference : own.emplace(*workload.matrices);
+        result.accuracy = reference.measure(result.inverses);
+        result.cases = reference.measure_cases(result.inverses);
     }
     return result;
 }

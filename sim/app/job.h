@@ -31,6 +31,8 @@ KernelRequest parse_request(const std::string& text,
 struct Workload {
     kernels::Problem problem;
     const inverse::Matrices* matrices = nullptr; ///< null: timing only
+    /// Of `matrices`, shared by the kernels of a job; null: `run` makes its own.
+    const inverse::ReferenceSet* reference = nullptr;
 };
 
 /// Everything measured in one run.
@@ -44,6 +46,7 @@ struct Result {
     kernels::Problem problem;
     observe::RunStatistics statistics;
     std::optional<inverse::Accuracy> accuracy; ///< absent in a timing-only run
+    std::vector<inverse::CaseAccuracy> cases;  ///< of the input; empty in a timing-only run
     std::vector<double> inverses; ///< [count, chunk, chunk]; empty in a timing-only run
     std::string config_hash;      ///< of the resolved hardware, kernel, parameters and problem
     double peak_gflops = 0;       ///< cube peak in the problem's dtype, 2 flops per MAC

@@ -17,6 +17,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -164,8 +165,12 @@ int run_kernels(const Options& options) {
     const config::HardwareConfig hardware = load_hardware(options);
     const std::vector<KernelRequest> requests = parse_requests(options);
     const inverse::Matrices matrices = load_matrices(options);
-    const Workload workload{{matrices.count, options.chunk, dtype},
-                            options.timing_only ? nullptr : &matrices};
+    Workload workload{{matrices.count, options.chunk, dtype}};
+    std::optional<inverse::ReferenceSet> reference;
+    if (!options.timing_only) {
+        workload.matrices = &matrices;
+        workload.reference = &reference.emplace(matrices);
+    }
     if (!options.output.empty()) {
         prepare_folder(options.output);
     }

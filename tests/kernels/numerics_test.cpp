@@ -359,6 +359,41 @@ TEST_CASE("accuracy counts non-finite matrices and leaves them out") {
     CHECK(std::isnan(measure(matrices, t).rel_frobenius_max));
 }
 
+TEST_CASE("accuracy is measured per case against one reference for all results") {
+    const Matrices matrices = load_input("random,ones,periodic:4", 16, 3, 1);
+    const std::vector<double> exact = exact_inverses(matrices);
+    const ReferenceSet reference(matrices);
+    // Matrix m is off by a factor of 1 + 0.01 m; the second case is lost, and one of the third.
+    std::vector<double> t = exact;
+    for (std::size_t i = 0; i < t.size(); ++i) {
+        t[i] *= 1 + 0.01 * static_cast<double>(i / 256);
+    }
+    const auto intact = reference.measure_cases(t);
+    CHECK(intact[2].accuracy.rel_frobenius_median == Approx(0.07));
+    for (const std::size_t lost : {3U, 4U, 5U, 8U}) {
+        t[lost * 256] = std::numeric_limits<double>::infinity();
+    }
+    const auto cases = reference.measure_cases(t);
+    REQUIRE(cases.size() == 3);
+    CHECK(cases[0].name == "random");
+    CHECK(cases[0].accuracy.matrices == 3);
+    CHECK(cases[0].accuracy.rel_frobenius_median == Approx(0.01));
+    CHECK(cases[0].accuracy.rel_frobenius_max == Approx(0.02));
+    CHECK(cases[1].name == "ones");
+    CHECK(cases[1].accuracy.non_finite == 3);
+    CHECK(std::isnan(cases[1].accuracy.rel_frobenius_median));
+    CHECK(cases[2].name == "periodic:4");
+    CHECK(cases[2].accuracy.non_finite == 1);
+    CHECK(cases[2].accuracy.rel_frobenius_median == Approx(0.065)); // of two: their mean
+    const Accuracy total = reference.measure(t);
+    CHECK(total.matrices == 9);
+    CHECK(total.non_finite == 4);
+    CHECK(total.rel_frobenius_median == Approx(0.02));
+    CHECK(total.rel_frobenius_max == Approx(0.07));
+    CHECK(measure(matrices, t).rel_frobenius_max == total.rel_frobenius_max);
+    CHECK(reference.measure(exact).rel_frobenius_max == 0);
+}
+
 TEST_CASE("every element type and both format versions are read") {
     const test::Scratch scratch;
     const auto f4 =
