@@ -152,12 +152,38 @@ json number(double value) {
     return std::isfinite(value) ? json(value) : json(nullptr);
 }
 
-json accuracy_json(const inverse::Accuracy& accuracy) {
-    return {{"rel_frobenius_max", number(accuracy.rel_frobenius_max)},
+json figures_json(const inverse::Accuracy& accuracy) {
+    return {{"matrices", accuracy.matrices},
+            {"rel_frobenius_median", number(accuracy.rel_frobenius_median)},
+            {"rel_frobenius_max", number(accuracy.rel_frobenius_max)},
             {"snr_db_mean", number(accuracy.snr_db_mean)},
             {"snr_db_worst", number(accuracy.snr_db_worst)},
-            {"non_finite", accuracy.non_finite},
-            {"matrices", accuracy.matrices}};
+            {"non_finite", accuracy.non_finite}};
+}
+
+json accuracy_json(const Result& result) {
+    if (!result.accuracy) {
+        return nullptr;
+    }
+    json total = figures_json(*result.accuracy);
+    if (result.cases.size() > 1) {
+        for (const inverse::CaseAccuracy& part : result.cases) {
+            json entry{{"name", part.name}};
+            entry.update(figures_json(part.accuracy));
+            total["cases"].push_back(entry);
+        }
+    }
+    return total;
+}
+
+/// "0.0165", "6.4, 1 of 64 non-finite" or "64 of 64 non-finite".
+std::string worst_text(const inverse::Accuracy& accuracy) {
+    const std::string worst = fmt::format("{:.3g}", accuracy.rel_frobenius_max);
+    const std::string lost =
+        fmt::format("{} of {} non-finite", accuracy.non_finite, accuracy.matrices);
+    return accuracy.non_finite == 0                   ? worst
+           : accuracy.non_finite == accuracy.matrices ? lost
+                                                      : worst + ", " + lost;
 }
 
 json result_json(const std::vector<Result>& results, const Result& result) {
@@ -196,7 +222,7 @@ json result_json(const std::vector<Result>& results, const Result& result) {
              {{"flops_per_byte", result.intensity()},
               {"gflops", result.useful_gflops()},
               {"bound_gflops", result.bound_gflops()}}},
-            {"accuracy", result.accuracy ? accuracy_json(*result.accuracy) : json(nullptr)},
+            {"accuracy", accuracy_json(result)},
             {"cores", cores},
             {"config_hash", result.config_hash},
             {"version", NPUSIM_VERSION}};
@@ -259,6 +285,12 @@ std::string text_report(const std::vector<Result>& results) {
     accuracy("SNR mean, dB", [](const auto& a) { return fmt::format("{:.1f}", a.snr_db_mean); });
     accuracy("SNR worst, dB", [](const auto& a) { return fmt::format("{:.1f}", a.snr_db_worst); });
     accuracy("non-finite matrices", [](const auto& a) { return fmt::format("{}", a.non_finite); });
+    if (first.cases.size() > 1) {
+        for (std::size_t c = 0; c < first.cases.size(); ++c) {
+            row("error, worst: " + first.cases[c].name,
+                [c](const Result& r) { return worst_text(r.cases[c].accuracy); });
+        }
+    }
     text += table.text();
 
     for (const Result& result : results) {
@@ -284,7 +316,7 @@ std::string json_report(const std::vector<Result>& results) {
 std::string csv_report(const std::vector<Result>& results) {
     std::string text =
         "kernel,params,hardware,chunk,dtype,matrices,cycles,time_us,speedup,speedup_after_launch,"
-        "overhead_cycles,gm_bytes_read,gm_bytes_written,rel_frobenius_max,"
+        "overhead_cycles,gm_bytes_read,gm_bytes_written,rel_frobenius_median,rel_frobenius_max,"
         "snr_db_mean,snr_db_worst,non_finite,config_hash,version\n";
     for (const Result& r : results) {
         const auto value = [&](auto member) {
@@ -292,7 +324,7 @@ std::string csv_report(const std::vector<Result>& results) {
                               : std::string();
         };
         text +=
-            fmt::format("{},{},{},{},{},{},{},{:.4f},{:.4f},{:.4f},{},{},{},{},{},{},{},{},{}\n",
+            fmt::format("{},{},{},{},{},{},{},{:.4f},{:.4f},{:.4f},{},{},{},{},{},{},{},{},{},{}\n",
                         r.kernel,
                         parameters_text(r),
                         r.hardware,
@@ -306,6 +338,7 @@ std::string csv_report(const std::vector<Result>& results) {
                         overhead(r),
                         r.statistics.gm_bytes_read,
                         r.statistics.gm_bytes_written,
+                        value(&inverse::Accuracy::rel_frobenius_median),
                         value(&inverse::Accuracy::rel_frobenius_max),
                         value(&inverse::Accuracy::snr_db_mean),
                         value(&inverse::Accuracy::snr_db_worst),

@@ -108,9 +108,15 @@ TEST_CASE("JSON holds every figure, and every pipe of every core adds up to the 
             CAPTURE(key);
             CHECK(result.contains(key));
         }
-        for (const char* key : {"rel_frobenius_max", "snr_db_mean", "snr_db_worst", "non_finite"}) {
+        for (const char* key : {"matrices",
+                                "rel_frobenius_median",
+                                "rel_frobenius_max",
+                                "snr_db_mean",
+                                "snr_db_worst",
+                                "non_finite"}) {
             CHECK(result["accuracy"].contains(key));
         }
+        CHECK_FALSE(result["accuracy"].contains("cases"));
         const std::int64_t cycles = result["cycles"];
         CHECK(result["time_us"].get<double>() == Approx(static_cast<double>(cycles) / 1850));
         CHECK(result["cores"].size() == 24 * 3);
@@ -152,6 +158,48 @@ TEST_CASE("timing only takes the same cycles and reports no accuracy") {
     CHECK(with["results"][0]["cycles"] == without["results"][0]["cycles"]);
     CHECK(with["results"][0]["cores"] == without["results"][0]["cores"]);
     CHECK(without["results"][0]["accuracy"].is_null());
+}
+
+TEST_CASE("the suite is one job with the accuracy of each case, in JSON and as rows of the table") {
+    const std::string job = "compare " + kAscend +
+                            "-k inverse/forward-substitution -k inverse/neumann:mask=none "
+                            "--chunk 64 --count 2 -q ";
+    const json results = json::parse(invoke(job + "--input suite --format json").out).at("results");
+    REQUIRE(results.size() == 2);
+    for (const json& result : results) {
+        const json& accuracy = result["accuracy"];
+        REQUIRE(accuracy["cases"].size() == 23);
+        CHECK(result["matrices"] == 46);
+        std::int64_t matrices = 0;
+        std::int64_t non_finite = 0;
+        double worst = 0;
+        for (const json& part : accuracy["cases"]) {
+            matrices += part["matrices"].get<std::int64_t>();
+            non_finite += part["non_finite"].get<std::int64_t>();
+            if (part["rel_frobenius_max"].is_number()) {
+                worst = std::max(worst, part["rel_frobenius_max"].get<double>());
+                CHECK(part["rel_frobenius_median"] <= part["rel_frobenius_max"]);
+                CHECK(part["snr_db_worst"] <= part["snr_db_mean"]);
+            }
+        }
+        CHECK(matrices == 46);
+        CHECK(accuracy["non_finite"] == non_finite);
+        CHECK(accuracy["rel_frobenius_max"] == worst);
+    }
+    const json& hard = results[1]["accuracy"]["cases"][3];
+    CHECK(hard["name"] == "correlated:0.9");
+    CHECK(hard["non_finite"] == 2);
+    CHECK(hard["rel_frobenius_median"].is_null());
+    CHECK(results[0]["accuracy"]["cases"][4] ==
+          json::parse(invoke(job + "--format json --input random,periodic:2")
+                          .out)["results"][0]["accuracy"]["cases"][1]);
+
+    const std::string table = invoke(job + "--input suite").out;
+    CHECK_THAT(table, Contains("error, worst: trained ") && Contains("error, worst: periodic:16 "));
+    CHECK_THAT(
+        table,
+        Catch::Matches("[^]*error, worst: correlated:0.9 +0.00\\d+ +2 of 2 non-finite\n[^]*"));
+    CHECK_THAT(invoke(job + "--input random").out, !Contains("error, worst: "));
 }
 
 TEST_CASE("a timing-only run of a list has the matrices of every case") {
