@@ -463,7 +463,9 @@ std::vector<InputCase> list_cases(const std::string& spec, std::int64_t count) {
         const std::string entry = spec.substr(at, comma - at);
         if (entry == kSuite) {
             for (const std::string& name : suite_names()) {
-                cases.push_back({name, count == 0 ? kSuiteCount : count});
+                // The layer differs from head to head: the first few matrices say little about it.
+                const bool whole = name == kTrained;
+                cases.push_back({name, count == 0 && !whole ? kSuiteCount : count});
             }
         } else {
             cases.push_back({entry, count});

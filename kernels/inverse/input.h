@@ -24,7 +24,8 @@ struct Matrices {
 };
 
 /// The cases of `spec`: its entries between commas, with `suite` written out. A case has `count`
-/// matrices; if that is 0, 16 in the suite and 0 elsewhere, which stands for all there are.
+/// matrices; if that is 0, 16 of made-up kinds in the suite and 0 elsewhere, which stands for all
+/// there are.
 std::vector<InputCase> list_cases(const std::string& spec, std::int64_t count);
 
 /// Forms the matrices that `spec` names, one case per entry between commas:
@@ -36,9 +37,9 @@ std::vector<InputCase> list_cases(const std::string& spec, std::int64_t count);
 /// - `random`, `correlated:COS` and so on: drawn from `seed`; see `input_help`.
 /// - `suite`: the trained layer and made-up input from easy to hostile.
 ///
-/// A case has `count` matrices. 0 means 16 in the suite, else all of a folder or file and 64 draws.
-/// Matrix i of a case is the same whatever the count and the cases beside it. Throws ConfigError
-/// with the file, what is wrong and what is allowed.
+/// A case has `count` matrices. 0 means 16 of a made-up kind in the suite, else all of a folder or
+/// file and 64 draws. Matrix i of a case is the same whatever the count and the cases beside it.
+/// Throws ConfigError with the file, what is wrong and what is allowed.
 Matrices load_input(const std::string& spec,
                     std::int64_t chunk,
                     std::int64_t count,
