@@ -17,10 +17,10 @@ std::int64_t slot_depth(const config::HardwareConfig& hardware, DType dtype, std
     const std::int64_t room =
         std::min(hardware.buffer(Memory::L0a).size_bytes, hardware.buffer(Memory::L0b).size_bytes);
     const std::int64_t least =
-        std::max(hardware.cube.formats.at(dtype).k,
-                 ceil_div(hardware.buffer(Memory::L1).align_bytes, bytes_of(dtype)));
+        std::max(hardware.cube_format(dtype).k,
+                 ceil_div(8 * hardware.buffer(Memory::L1).align_bytes, bits_of(dtype)));
     std::int64_t depth = n;
-    while (depth % 2 == 0 && depth / 2 >= least && 2 * n * depth * bytes_of(dtype) > room) {
+    while (depth % 2 == 0 && depth / 2 >= least && 2 * bytes_of(dtype, n * depth) > room) {
         depth /= 2;
     }
     return depth;
@@ -50,10 +50,11 @@ CubeProducts::CubeProducts(const config::HardwareConfig& hardware,
     : hardware_(hardware), emit_(emit), dtype_(dtype),
       slot_elements_(n * slot_depth(hardware, dtype, n)), left_(make_slots(Memory::L0a)),
       right_(make_slots(Memory::L0b)) {
+    const DType accumulator = hardware.cube_format(dtype).accumulator;
     Allocator l0c(hardware, Memory::L0c);
-    results_.push_back({l0c.tile(DType::Fp32, n, n), {}});
+    results_.push_back({l0c.tile(accumulator, n, n), {}});
     if (2 * l0c.used() <= hardware.buffer(Memory::L0c).size_bytes) {
-        results_.push_back({l0c.tile(DType::Fp32, n, n), {}});
+        results_.push_back({l0c.tile(accumulator, n, n), {}});
     }
 }
 

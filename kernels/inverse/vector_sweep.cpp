@@ -11,20 +11,28 @@ using kernels::Ticket;
 VectorSweepPlan::VectorSweepPlan(const config::HardwareConfig& hardware,
                                  const kernels::Problem& problem)
     : hardware_(hardware), problem_(problem), layout_(hardware, problem),
-      ub_(hardware, Memory::Ub), slots_{ub_.tile(problem.dtype, problem.chunk, problem.chunk)} {
+      ub_(hardware, Memory::Ub), slots_{make_slot()} {
     if (!in_place()) {
         wide_ = ub_.tile(DType::Fp32, problem.chunk, problem.chunk);
     }
 }
 
+/// Every row starts on a block of the vector unit, however narrow the dtype.
+Tile VectorSweepPlan::make_slot() {
+    const std::int64_t n = problem_.chunk;
+    const std::int64_t width = std::max(n, 8 * isa::kVectorBlockBytes / bits_of(problem_.dtype));
+    return ub_.tile(problem_.dtype, n, width).block(0, 0, n, n);
+}
+
 void VectorSweepPlan::add_slot() {
-    if (ub_.used() + slots_[0].bytes() <= hardware_.buffer(Memory::Ub).size_bytes) {
-        slots_.push_back(ub_.tile(problem_.dtype, problem_.chunk, problem_.chunk));
+    const std::int64_t bytes = problem_.chunk * slots_[0].stride_bytes;
+    if (ub_.used() + bytes <= hardware_.buffer(Memory::Ub).size_bytes) {
+        slots_.push_back(make_slot());
     }
 }
 
 std::int64_t VectorSweepPlan::panel_width() const {
-    return std::min(problem_.chunk, hardware_.vector.repeat_bytes / bytes_of(DType::Fp32));
+    return std::min(problem_.chunk, 8 * hardware_.vector.repeat_bytes / bits_of(DType::Fp32));
 }
 
 isa::Program VectorSweepPlan::program(isa::CoreId core) const {

@@ -49,6 +49,7 @@ class VectorSweepPlan : public kernels::Plan {
 
   private:
     isa::Program sweep(kernels::Range matrices) const;
+    isa::Tile make_slot();
 
     const config::HardwareConfig& hardware_;
     kernels::Problem problem_;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <limits>
 
 namespace npusim::app {
 
@@ -30,6 +31,18 @@ std::string identity(const config::HardwareConfig& hardware,
         text += fmt::format("\n{}={}", name, value);
     }
     return text + fmt::format("\n{} {} {}", problem.count, problem.chunk, to_string(problem.dtype));
+}
+
+/// Infinite where the cube lacks `dtype`: what runs all the same is bound by memory alone.
+double cube_peak_gflops(const config::HardwareConfig& hardware, DType dtype) {
+    const auto format = hardware.cube.formats.find(dtype);
+    if (format == hardware.cube.formats.end()) {
+        return std::numeric_limits<double>::infinity();
+    }
+    const config::CubeFormat& block = format->second;
+    return 2e-3 * static_cast<double>(block.m * block.k * block.n) /
+           static_cast<double>(block.cycles_per_block) * static_cast<double>(hardware.ai_cores) *
+           hardware.clock_mhz;
 }
 
 void write_inputs(const kernels::Plan& plan,
@@ -145,13 +158,7 @@ Result run(const config::HardwareConfig& hardware,
     result.problem = problem;
     result.statistics = statistics.result();
     result.config_hash = hash_of(identity(hardware, request, problem));
-    if (const auto format = hardware.cube.formats.find(problem.dtype);
-        format != hardware.cube.formats.end()) {
-        const config::CubeFormat& block = format->second;
-        result.peak_gflops = 2e-3 * static_cast<double>(block.m * block.k * block.n) /
-                             static_cast<double>(block.cycles_per_block) *
-                             static_cast<double>(hardware.ai_cores) * hardware.clock_mhz;
-    }
+    result.peak_gflops = cube_peak_gflops(hardware, problem.dtype);
     result.peak_gbps = hardware.gm.hbm_bytes_per_cycle * hardware.clock_mhz * 1e-3;
     if (workload.matrices != nullptr) {
         result.inverses = read_outputs(*plan, problem, gm);

@@ -49,8 +49,8 @@ struct Result {
     std::vector<inverse::CaseAccuracy> cases;  ///< of the input; empty in a timing-only run
     std::vector<double> inverses; ///< [count, chunk, chunk]; empty in a timing-only run
     std::string config_hash;      ///< of the resolved hardware, kernel, parameters and problem
-    double peak_gflops = 0;       ///< cube peak in the problem's dtype, 2 flops per MAC
-    double peak_gbps = 0;         ///< HBM
+    double peak_gflops = 0; ///< cube peak in the problem's dtype, 2 per MAC; infinite without one
+    double peak_gbps = 0;   ///< HBM
 
     [[nodiscard]] double microseconds() const {
         return static_cast<double>(statistics.total.count()) / clock_mhz;

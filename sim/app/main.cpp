@@ -9,11 +9,13 @@
 #include "traces/progress.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <limits>
 #include <map>
 #include <memory>
@@ -71,11 +73,17 @@ void check_chunk(std::int64_t chunk) {
     throw ConfigError(fmt::format("--chunk {}: (allowed: 16, 32, 64, 128)", chunk));
 }
 
+std::string dtype_names() {
+    std::vector<std::string_view> names(kDTypes.size());
+    std::ranges::transform(kDTypes, names.begin(), [](DType dtype) { return to_string(dtype); });
+    return fmt::format("{}", fmt::join(names, ", "));
+}
+
 DType parse_dtype(const std::string& text) {
     if (const auto dtype = dtype_from(text)) {
         return *dtype;
     }
-    throw ConfigError(fmt::format("--dtype {}: (allowed: fp32, fp16, bf16)", text));
+    throw ConfigError(fmt::format("--dtype {}: (allowed: {})", text, dtype_names()));
 }
 
 std::string formatted(const std::vector<Result>& results, const std::string& format) {
@@ -180,7 +188,7 @@ int run_kernels(const Options& options) {
         spdlog::info(
             "{}: {} matrices of {} on {}", name, matrices.count, options.chunk, hardware.name);
         traces::Progress progress(name,
-                                  matrices.count * options.chunk * options.chunk * bytes_of(dtype));
+                                  matrices.count * bytes_of(dtype, options.chunk * options.chunk));
         std::unique_ptr<traces::ChromeTrace> trace;
         observe::Observers observers;
         if (!options.quiet) {
@@ -254,7 +262,8 @@ void add_run_options(CLI::App& command, Options& options) {
         ->take_all();
     command.add_option("--chunk", options.chunk, "matrix size: 16, 32, 64 or 128")
         ->capture_default_str();
-    command.add_option("--dtype", options.dtype, "operands: fp32, fp16 or bf16")
+    command
+        .add_option("--dtype", options.dtype, "operands, of those the chip has: " + dtype_names())
         ->capture_default_str();
     command.add_option("--input", options.input, inverse::input_help());
     command

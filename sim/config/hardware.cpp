@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/config/hardware.h"
 
+#include "sim/base/error.h"
 #include "sim/config/yaml_reader.h"
 
 #include <bit>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -21,7 +23,6 @@ constexpr std::array<std::string_view, 8> kVectorOps{
 constexpr std::int64_t kKiB = 1024;
 constexpr std::int64_t kMiB = 1024 * kKiB;
 constexpr std::int64_t kGiB = 1024 * kMiB;
-constexpr std::int64_t kAccumulatorBytes = 4; ///< of one L0C element, always fp32
 
 constexpr Range<std::int64_t> kDelay{0, 1'000'000}; ///< cycles that may be modelled as free
 constexpr Range<double> kRate{0.01, 1'000'000};     ///< bytes per cycle
@@ -44,15 +45,12 @@ template <class Io> static void describe(Io& io, CubeFormat& format) {
     io.integer("k", format.k, kBlock);
     io.integer("n", format.n, kBlock);
     io.integer("cycles_per_block", format.cycles_per_block, {1, 65'536});
+    io.choice_of("accumulator", format.accumulator, std::span<const DType>(kAccumulators));
 }
 
 template <class Io> static void describe(Io& io, CubeConfig& cube) {
     io.cycles("startup_cycles", cube.startup, kDelay);
-    io.section("formats", [&](Io& formats) {
-        for (const DType dtype : kDTypes) {
-            formats.object(to_string(dtype), cube.formats[dtype]);
-        }
-    });
+    io.entries("formats", cube.formats, std::span<const DType>(kDTypes));
 }
 
 template <class Io> static void describe(Io& io, VectorOpCost& cost) {
@@ -156,6 +154,9 @@ class YamlWriter {
     void choice(std::string_view key, Enum value, std::span<const std::string_view> names) {
         line(key, names[static_cast<std::size_t>(value)]);
     }
+    template <class Enum> void choice_of(std::string_view key, Enum value, std::span<const Enum>) {
+        line(key, to_string(value));
+    }
     template <class Body> void section(std::string_view key, Body&& body) {
         line(key, "");
         YamlWriter nested(out_, indent_ + 2);
@@ -163,6 +164,16 @@ class YamlWriter {
     }
     template <class T> void object(std::string_view key, T& value) {
         section(key, [&](YamlWriter& io) { describe(io, value); });
+    }
+    template <class Name, class T>
+    void entries(std::string_view key, std::map<Name, T>& values, std::span<const Name> allowed) {
+        section(key, [&](YamlWriter& io) {
+            for (const Name name : allowed) {
+                if (const auto value = values.find(name); value != values.end()) {
+                    io.object(to_string(name), value->second);
+                }
+            }
+        });
     }
     template <class T> void list(std::string_view key, std::vector<T>& values) {
         line(key, "");
@@ -243,19 +254,26 @@ class Validator {
         for (const auto& entry : hardware_.cube.formats) {
             const DType dtype = entry.first;
             const CubeFormat& format = entry.second;
+            const std::string path = fmt::format("cube.formats.{}", to_string(dtype));
             const auto fits = [&](Memory memory, std::int64_t needed) {
                 const std::int64_t size = hardware_.buffer(memory).size_bytes;
                 if (needed > size) {
-                    fault(fmt::format("cube.formats.{}", to_string(dtype)),
+                    fault(path,
                           fmt::format("a block needs {} in {}, which holds {}",
                                       format_bytes(needed),
                                       to_string(memory),
                                       format_bytes(size)));
                 }
             };
-            fits(Memory::L0a, format.m * format.k * bytes_of(dtype));
-            fits(Memory::L0b, format.k * format.n * bytes_of(dtype));
-            fits(Memory::L0c, format.m * format.n * kAccumulatorBytes);
+            fits(Memory::L0a, bytes_of(dtype, format.m * format.k));
+            fits(Memory::L0b, bytes_of(dtype, format.k * format.n));
+            fits(Memory::L0c, bytes_of(format.accumulator, format.m * format.n));
+            if (is_integer(dtype) != is_integer(format.accumulator)) {
+                fault(path + ".accumulator",
+                      fmt::format("got {} (allowed: {})",
+                                  to_string(format.accumulator),
+                                  is_integer(dtype) ? "int32, int64" : "fp32"));
+            }
         }
     }
 
@@ -346,6 +364,25 @@ const LinkConfig* HardwareConfig::link(Memory from, Memory to) const {
         }
     }
     return nullptr;
+}
+
+std::string CubeConfig::format_names() const {
+    std::vector<std::string_view> names;
+    for (const auto& entry : formats) {
+        names.push_back(to_string(entry.first));
+    }
+    return fmt::format("{}", fmt::join(names, ", "));
+}
+
+const CubeFormat& HardwareConfig::cube_format(DType dtype) const {
+    const auto format = cube.formats.find(dtype);
+    if (format == cube.formats.end()) {
+        throw ConfigError(fmt::format("{}: no format {} (allowed: {})",
+                                      at("cube.formats"),
+                                      to_string(dtype),
+                                      cube.format_names()));
+    }
+    return format->second;
 }
 
 std::string HardwareConfig::at(std::string_view key) const {

@@ -22,21 +22,26 @@ enum class Composition : std::uint8_t {
     Fused, ///< one instruction stream drives all pipes
 };
 
-/// One number format of the cube: the block done by the array in one step, and the steps' length.
+/// One number format of the cube: the block done by the array in one step, the steps' length, and
+/// what the products are summed in.
 struct CubeFormat {
     std::int64_t m = 0;                ///< rows of a block
     std::int64_t k = 0;                ///< reduction length of a block
     std::int64_t n = 0;                ///< columns of a block
     std::int64_t cycles_per_block = 0; ///< so that MACs per cycle = m * k * n / cycles_per_block
+    DType accumulator = DType::Fp32;   ///< of L0C; an integer one for integers, else fp32
 };
 
 /// Matrix unit. One mmad takes startup + blocks * cycles_per_block.
 struct CubeConfig {
     Cycles startup;
-    std::map<DType, CubeFormat> formats;
+    std::map<DType, CubeFormat> formats; ///< those the chip has, by operand; at least one
+
+    /// Their names, as a message lists them.
+    [[nodiscard]] std::string format_names() const;
 };
 
-/// Cost line of a vector op: round_up(slope * repeats) + base.
+/// Cost line of a vector op: round_up(slope * repeats + base).
 struct VectorOpCost {
     double slope = 0; ///< cycles per repeat
     double base = 0;  ///< cycles per instruction
@@ -111,6 +116,8 @@ struct HardwareConfig {
     }
     /// The path from `from` to `to`, or nullptr where the chip has none.
     [[nodiscard]] const LinkConfig* link(Memory from, Memory to) const;
+    /// The cube's way with operands of `dtype`. Throws ConfigError where the chip has none.
+    [[nodiscard]] const CubeFormat& cube_format(DType dtype) const;
     /// "file:line:column: key", the head of a message about a value that is sound in itself but
     /// does not suit what is to be run.
     [[nodiscard]] std::string at(std::string_view key) const;

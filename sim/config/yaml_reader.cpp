@@ -506,6 +506,22 @@ std::optional<std::size_t> YamlReader::choice_index(std::string_view key,
     return static_cast<std::size_t>(name - names.begin());
 }
 
+void YamlReader::at_least_one_of(std::span<const std::string_view> names) {
+    if (map_.keys.empty()) {
+        faults_.add(map_.origin,
+                    path_,
+                    fmt::format("empty (allowed: one or more of {})", fmt::join(names, ", ")));
+    }
+    for (const YamlKey& key : map_.keys) {
+        if (std::ranges::find(names, key.text) == names.end()) {
+            faults_.add(key.origin,
+                        path_of(shown(key.text)),
+                        fmt::format("unknown (allowed: {})", fmt::join(names, ", ")));
+            known_.push_back(key.text); // reported
+        }
+    }
+}
+
 void YamlReader::finish() {
     for (auto key = map_.keys.begin(); key != map_.keys.end(); ++key) {
         const std::string path = path_of(shown(key->text));

@@ -112,6 +112,13 @@ class YamlReader {
             out = static_cast<Enum>(*index);
         }
     }
+    /// As choice, where not every enumerator is `allowed`.
+    template <class Enum>
+    void choice_of(std::string_view key, Enum& out, std::span<const Enum> allowed) {
+        if (const auto index = choice_index(key, names_of(allowed))) {
+            out = allowed[*index];
+        }
+    }
     /// A nested map whose keys `body(io)` reads.
     template <class Body> void section(std::string_view key, Body&& body) {
         if (const YamlNode* child = get(key, YamlNode::Kind::Map)) {
@@ -120,6 +127,18 @@ class YamlReader {
     }
     template <class T> void object(std::string_view key, T& out) {
         section(key, [&](YamlReader& io) { describe(io, out); });
+    }
+    /// A nested map with an entry of its own for at least one of `allowed`.
+    template <class Name, class T>
+    void entries(std::string_view key, std::map<Name, T>& out, std::span<const Name> allowed) {
+        section(key, [&](YamlReader& io) {
+            io.at_least_one_of(names_of(allowed));
+            for (const Name name : allowed) {
+                if (io.map_.find(to_string(name)) != nullptr) {
+                    io.object(to_string(name), out[name]);
+                }
+            }
+        });
     }
     /// A list of maps.
     template <class T> void list(std::string_view key, std::vector<T>& out) {
@@ -142,6 +161,14 @@ class YamlReader {
         body(reader);
         reader.finish();
     }
+    template <class Name>
+    static std::vector<std::string_view> names_of(std::span<const Name> values) {
+        std::vector<std::string_view> names(values.size());
+        std::ranges::transform(values, names.begin(), [](Name name) { return to_string(name); });
+        return names;
+    }
+    /// Adds a fault for every key that is none of `names`, and for a map without keys.
+    void at_least_one_of(std::span<const std::string_view> names);
     [[nodiscard]] std::string path_of(std::string_view key) const;
     const YamlNode* get(std::string_view key, YamlNode::Kind kind);
     bool is_kind(const YamlNode& node, YamlNode::Kind kind, const std::string& path);

@@ -16,9 +16,9 @@ std::size_t size(std::int64_t count) {
     return static_cast<std::size_t>(count);
 }
 
-/// All of `tile` as dense fp32.
-std::vector<float> load(const Tile& tile, CoreMemory& memory) {
-    std::vector<float> values(size(tile.rows * tile.cols));
+/// All of `tile`, dense.
+template <class Value> std::vector<Value> load(const Tile& tile, CoreMemory& memory) {
+    std::vector<Value> values(size(tile.rows * tile.cols));
     const std::byte* base = memory.at(tile);
     for (std::int64_t r = 0; r < tile.rows; ++r) {
         load_row(tile, base, r, values.data() + r * tile.cols);
@@ -26,55 +26,116 @@ std::vector<float> load(const Tile& tile, CoreMemory& memory) {
     return values;
 }
 
-void store(const Tile& tile, CoreMemory& memory, const std::vector<float>& values) {
+template <class Value>
+void store(const Tile& tile, CoreMemory& memory, const std::vector<Value>& values) {
     std::byte* base = memory.at(tile);
     for (std::int64_t r = 0; r < tile.rows; ++r) {
         store_row(tile, base, r, values.data() + r * tile.cols);
     }
 }
 
-void run(const isa::Copy& op, CoreMemory& memory) {
-    const std::byte* from = memory.at(op.from);
-    std::byte* to = memory.at(op.to);
-    for (std::int64_t r = 0; r < op.to.rows; ++r) {
+void move(const Tile& to, const Tile& from, CoreMemory& memory) {
+    const std::byte* source = memory.at(from);
+    std::byte* target = memory.at(to);
+    for (std::int64_t r = 0; r < to.rows; ++r) {
         std::memmove(
-            to + r * op.to.stride_bytes, from + r * op.from.stride_bytes, size(op.to.row_bytes()));
+            target + r * to.stride_bytes, source + r * from.stride_bytes, size(to.row_bytes()));
     }
 }
 
-void run(const isa::Fixpipe& op, CoreMemory& memory) {
-    store(op.to, memory, load(op.from, memory));
-}
-void run(const isa::Vcast& op, CoreMemory& memory) {
-    store(op.to, memory, load(op.from, memory));
+/// The elements of `from`, each times `scale`.
+std::vector<double> scaled(const Tile& from, float scale, CoreMemory& memory) {
+    std::vector<double> values = load<double>(from, memory);
+    for (double& value : values) {
+        value *= scale;
+    }
+    return values;
 }
 
-/// k ascends for every element and nothing is fused (-ffp-contract=off), so the bits are the same
-/// on every host.
-void run(const isa::Mmad& op, CoreMemory& memory) {
-    const std::vector<float> a = load(op.a, memory);
-    const std::vector<float> b = load(op.b, memory);
-    const std::int64_t m = op.a.rows;
-    const std::int64_t k = op.a.cols;
-    const std::int64_t n = op.b.cols;
-    std::vector<float> c =
-        op.accumulate ? load(op.c, memory) : std::vector<float>(size(m * n), 0.0F);
-    for (std::int64_t i = 0; i < m; ++i) {
-        float* row = c.data() + i * n;
+/// An integer too wide for fp32.
+bool wide_integer(DType dtype) {
+    return dtype == DType::Int32 || dtype == DType::Int64;
+}
+
+/// to = round(scale * from).
+void convert(const Tile& to, const Tile& from, float scale, CoreMemory& memory) {
+    if (scale == 1 && to.dtype == from.dtype) {
+        move(to, from, memory);
+    } else if (scale == 1 && !wide_integer(from.dtype)) {
+        store(to, memory, load<float>(from, memory)); // exact so far, and the shorter way
+    } else {
+        store(to, memory, scaled(from, scale, memory));
+    }
+}
+
+void run(const isa::Copy& op, CoreMemory& memory) {
+    move(op.to, op.from, memory);
+}
+void run(const isa::Fixpipe& op, CoreMemory& memory) {
+    convert(op.to, op.from, op.scale, memory);
+}
+void run(const isa::Vcast& op, CoreMemory& memory) {
+    convert(op.to, op.from, 1, memory);
+}
+
+/// sum [m,n] += a [m,k] * b [k,n]. k ascends for every element and nothing is fused
+/// (-ffp-contract=off), so the bits are the same on every host.
+template <class Value>
+void multiply_add(const std::vector<Value>& a,
+                  const std::vector<Value>& b,
+                  std::int64_t k,
+                  std::int64_t n,
+                  std::vector<Value>& sum) {
+    for (std::int64_t i = 0; i < std::ssize(a) / k; ++i) {
+        Value* row = sum.data() + i * n;
         for (std::int64_t p = 0; p < k; ++p) {
-            const float factor = a[size(i * k + p)];
-            const float* b_row = b.data() + p * n;
+            const Value factor = a[size(i * k + p)];
+            const Value* b_row = b.data() + p * n;
             for (std::int64_t j = 0; j < n; ++j) {
                 row[j] += factor * b_row[j];
             }
         }
     }
+}
+
+void multiply_floats(const isa::Mmad& op, CoreMemory& memory) {
+    std::vector<float> c = op.accumulate ? load<float>(op.c, memory)
+                                         : std::vector<float>(size(op.c.rows * op.c.cols), 0.0F);
+    multiply_add(load<float>(op.a, memory), load<float>(op.b, memory), op.a.cols, op.b.cols, c);
     store(op.c, memory, c);
 }
 
+/// The products of an instruction fit 32 bits and their sum 64, for any K that L0A can hold, so one
+/// addition is left that can leave the range of c.
+void multiply_integers(const isa::Mmad& op, CoreMemory& memory) {
+    std::vector<std::int64_t> sum(size(op.c.rows * op.c.cols), 0);
+    multiply_add(load<std::int64_t>(op.a, memory),
+                 load<std::int64_t>(op.b, memory),
+                 op.a.cols,
+                 op.b.cols,
+                 sum);
+    if (op.accumulate) {
+        const std::vector<std::int64_t> c = load<std::int64_t>(op.c, memory);
+        for (std::size_t i = 0; i < c.size(); ++i) {
+            if (__builtin_add_overflow(sum[i], c[i], &sum[i])) {
+                sum[i] = c[i] < 0 ? INT64_MIN : INT64_MAX;
+            }
+        }
+    }
+    store(op.c, memory, sum);
+}
+
+void run(const isa::Mmad& op, CoreMemory& memory) {
+    if (is_integer(op.a.dtype)) {
+        multiply_integers(op, memory);
+    } else {
+        multiply_floats(op, memory);
+    }
+}
+
 template <class F> void binary(const isa::VectorBinary& op, CoreMemory& memory, F apply) {
-    const std::vector<float> a = load(op.a, memory);
-    const std::vector<float> b = load(op.b, memory);
+    const std::vector<float> a = load<float>(op.a, memory);
+    const std::vector<float> b = load<float>(op.b, memory);
     std::vector<float> to(a.size());
     for (std::int64_t r = 0; r < op.to.rows; ++r) {
         for (std::int64_t c = 0; c < op.to.cols; ++c) {
@@ -107,9 +168,9 @@ void run(const isa::Vand& op, CoreMemory& memory) {
     }
 }
 
-void run(const isa::Vbrcb& op, CoreMemory& memory) {
-    const std::vector<float> from = load(op.from, memory);
-    std::vector<float> to(size(op.to.rows * op.to.cols));
+template <class Value> void broadcast(const isa::Vbrcb& op, CoreMemory& memory) {
+    const std::vector<Value> from = load<Value>(op.from, memory);
+    std::vector<Value> to(size(op.to.rows * op.to.cols));
     for (std::int64_t r = 0; r < op.to.rows; ++r) {
         std::fill_n(to.begin() + r * op.to.cols, op.to.cols, from[size(r)]);
     }
@@ -119,13 +180,21 @@ void run(const isa::Vbrcb& op, CoreMemory& memory) {
 void run(const isa::Vtranspose& op, CoreMemory& memory) {
     const std::byte* from = memory.at(op.from);
     std::byte* to = memory.at(op.to);
-    const std::int64_t width = bytes_of(op.from.dtype);
+    const std::int64_t width = bytes_of(op.from.dtype, 1);
     for (std::int64_t r = 0; r < op.from.rows; ++r) {
         for (std::int64_t c = 0; c < op.from.cols; ++c) {
             std::memcpy(to + c * op.to.stride_bytes + r * width,
                         from + r * op.from.stride_bytes + c * width,
                         size(width));
         }
+    }
+}
+
+void run(const isa::Vbrcb& op, CoreMemory& memory) {
+    if (is_integer(op.to.dtype)) {
+        broadcast<std::int64_t>(op, memory);
+    } else {
+        broadcast<float>(op, memory);
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <fmt/format.h>
+#include <type_traits>
 
 namespace npusim::functional {
 
@@ -13,19 +14,68 @@ namespace {
 
 constexpr std::byte kPoison{0xFF};
 
-template <class F> void load_16(const std::byte* from, std::int64_t count, float* out, F convert) {
-    for (std::int64_t i = 0; i < count; ++i) {
-        std::uint16_t bits = 0;
-        std::memcpy(&bits, from + 2 * i, sizeof bits);
-        out[i] = convert(bits);
+/// A value of a format as a `Value`.
+template <class Value, class From> Value as(From value) {
+    if constexpr (std::is_integral_v<Value>) {
+        return to_integer(value, integer_range(DType::Int64));
+    } else {
+        return static_cast<Value>(value);
     }
 }
 
-template <class F>
-void store_16(std::byte* to, std::int64_t count, const float* values, F convert) {
+/// A value on its way to a format narrower than fp32.
+float narrow(float value) {
+    return value;
+}
+float narrow(double value) {
+    return to_odd_fp32(value);
+}
+float narrow(std::int64_t value) {
+    return to_odd_fp32(static_cast<double>(value));
+}
+
+/// Elements of `Code` bytes each.
+template <class Code, class Value, class Decode>
+void load_codes(const std::byte* from, std::int64_t count, Value* out, Decode decode) {
     for (std::int64_t i = 0; i < count; ++i) {
-        const std::uint16_t bits = convert(values[i]);
-        std::memcpy(to + 2 * i, &bits, sizeof bits);
+        Code code{};
+        std::memcpy(&code, from + i * static_cast<std::int64_t>(sizeof code), sizeof code);
+        out[i] = as<Value>(decode(code));
+    }
+}
+template <class Code, class Value, class Encode>
+void store_codes(std::byte* to, std::int64_t count, const Value* values, Encode encode) {
+    for (std::int64_t i = 0; i < count; ++i) {
+        const Code code = encode(values[i]);
+        std::memcpy(to + i * static_cast<std::int64_t>(sizeof code), &code, sizeof code);
+    }
+}
+
+template <class Int, class Value>
+void load_integers(const std::byte* from, std::int64_t count, Value* out) {
+    load_codes<Int>(from, count, out, [](Int code) { return std::int64_t{code}; });
+}
+template <class Int, class Value>
+void store_integers(DType dtype, std::byte* to, std::int64_t count, const Value* values) {
+    store_codes<Int>(to, count, values, [range = integer_range(dtype)](Value value) {
+        return static_cast<Int>(to_integer(value, range));
+    });
+}
+
+constexpr unsigned kNibble = 4;
+
+template <class Value> void load_nibbles(const std::byte* from, std::int64_t count, Value* out) {
+    for (std::int64_t i = 0; i < count; ++i) {
+        const auto pair = std::to_integer<unsigned>(from[i / 2]);
+        const unsigned code = i % 2 == 0 ? pair & 0xFU : pair >> kNibble;
+        out[i] = as<Value>(std::int64_t{code} - (code < 8 ? 0 : 16));
+    }
+}
+template <class Value> void store_nibbles(std::byte* to, std::int64_t count, const Value* values) {
+    for (std::int64_t i = 0; i < count; ++i) {
+        const std::int64_t value = to_integer(values[i], integer_range(DType::Int4));
+        const auto code = static_cast<std::byte>(static_cast<std::uint64_t>(value) & 0xFU);
+        to[i / 2] = i % 2 == 0 ? code : to[i / 2] | code << kNibble;
     }
 }
 
@@ -54,34 +104,78 @@ std::byte* CoreMemory::at(const isa::Tile& tile) {
     return bytes.data() + tile.address;
 }
 
-void load_row(const isa::Tile& tile, const std::byte* base, std::int64_t row, float* out) {
+template <class Value>
+void load_row(const isa::Tile& tile, const std::byte* base, std::int64_t row, Value* out) {
     const std::byte* from = base + row * tile.stride_bytes;
     switch (tile.dtype) {
     case DType::Fp32:
-        std::memcpy(out, from, static_cast<std::size_t>(tile.row_bytes()));
-        return;
+    case DType::Tf32:
+        return load_codes<float>(from, tile.cols, out, [](float value) { return value; });
     case DType::Fp16:
-        load_16(from, tile.cols, out, from_fp16);
-        return;
+        return load_codes<std::uint16_t>(
+            from, tile.cols, out, [](std::uint16_t code) { return from_fp16(code); });
     case DType::Bf16:
-        load_16(from, tile.cols, out, from_bf16);
-        return;
+        return load_codes<std::uint16_t>(
+            from, tile.cols, out, [](std::uint16_t code) { return from_bf16(code); });
+    case DType::Fp8E4m3:
+        return load_codes<std::uint8_t>(
+            from, tile.cols, out, [](std::uint8_t code) { return from_fp8e4m3(code); });
+    case DType::Fp8E5m2:
+        return load_codes<std::uint8_t>(
+            from, tile.cols, out, [](std::uint8_t code) { return from_fp8e5m2(code); });
+    case DType::Int64:
+        return load_integers<std::int64_t>(from, tile.cols, out);
+    case DType::Int32:
+        return load_integers<std::int32_t>(from, tile.cols, out);
+    case DType::Int16:
+        return load_integers<std::int16_t>(from, tile.cols, out);
+    case DType::Int8:
+        return load_integers<std::int8_t>(from, tile.cols, out);
+    case DType::Int4:
+        return load_nibbles(from, tile.cols, out);
     }
 }
 
-void store_row(const isa::Tile& tile, std::byte* base, std::int64_t row, const float* values) {
+template <class Value>
+void store_row(const isa::Tile& tile, std::byte* base, std::int64_t row, const Value* values) {
     std::byte* to = base + row * tile.stride_bytes;
     switch (tile.dtype) {
     case DType::Fp32:
-        std::memcpy(to, values, static_cast<std::size_t>(tile.row_bytes()));
-        return;
+        return store_codes<float>(
+            to, tile.cols, values, [](Value value) { return static_cast<float>(value); });
+    case DType::Tf32:
+        return store_codes<float>(
+            to, tile.cols, values, [](Value value) { return to_tf32(narrow(value)); });
     case DType::Fp16:
-        store_16(to, tile.cols, values, to_fp16);
-        return;
+        return store_codes<std::uint16_t>(
+            to, tile.cols, values, [](Value value) { return to_fp16(narrow(value)); });
     case DType::Bf16:
-        store_16(to, tile.cols, values, to_bf16);
-        return;
+        return store_codes<std::uint16_t>(
+            to, tile.cols, values, [](Value value) { return to_bf16(narrow(value)); });
+    case DType::Fp8E4m3:
+        return store_codes<std::uint8_t>(
+            to, tile.cols, values, [](Value value) { return to_fp8e4m3(narrow(value)); });
+    case DType::Fp8E5m2:
+        return store_codes<std::uint8_t>(
+            to, tile.cols, values, [](Value value) { return to_fp8e5m2(narrow(value)); });
+    case DType::Int64:
+        return store_integers<std::int64_t>(tile.dtype, to, tile.cols, values);
+    case DType::Int32:
+        return store_integers<std::int32_t>(tile.dtype, to, tile.cols, values);
+    case DType::Int16:
+        return store_integers<std::int16_t>(tile.dtype, to, tile.cols, values);
+    case DType::Int8:
+        return store_integers<std::int8_t>(tile.dtype, to, tile.cols, values);
+    case DType::Int4:
+        return store_nibbles(to, tile.cols, values);
     }
 }
+
+template void load_row(const isa::Tile&, const std::byte*, std::int64_t, float*);
+template void load_row(const isa::Tile&, const std::byte*, std::int64_t, double*);
+template void load_row(const isa::Tile&, const std::byte*, std::int64_t, std::int64_t*);
+template void store_row(const isa::Tile&, std::byte*, std::int64_t, const float*);
+template void store_row(const isa::Tile&, std::byte*, std::int64_t, const double*);
+template void store_row(const isa::Tile&, std::byte*, std::int64_t, const std::int64_t*);
 
 } // namespace npusim::functional

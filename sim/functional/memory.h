@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -29,9 +30,14 @@ class CoreMemory {
     std::array<std::vector<std::byte>, kMemoryCount> buffers_;
 };
 
-/// Reads row `row` of `tile` as fp32 into `out` (`tile.cols` values).
-void load_row(const isa::Tile& tile, const std::byte* base, std::int64_t row, float* out);
-/// Writes `tile.cols` fp32 values to row `row`, rounded to the tile's dtype.
-void store_row(const isa::Tile& tile, std::byte* base, std::int64_t row, const float* values);
+/// Reads row `row` of `tile` into `out` (`tile.cols` values). `Value` is float, which holds every
+/// operand format exactly; double, which holds int32 too; or std::int64_t, for integer formats.
+/// What `Value` cannot hold is rounded as in formats.h.
+template <class Value>
+void load_row(const isa::Tile& tile, const std::byte* base, std::int64_t row, Value* out);
+/// Writes `tile.cols` values to row `row`, each rounded once to the tile's dtype; an int64 counts
+/// as the nearest fp64 where the dtype is a float format.
+template <class Value>
+void store_row(const isa::Tile& tile, std::byte* base, std::int64_t row, const Value* values);
 
 } // namespace npusim::functional

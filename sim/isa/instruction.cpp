@@ -4,6 +4,7 @@
 #include "sim/base/error.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -28,7 +29,8 @@ std::string operands(const Copy& op) {
     return text(op.to) + ", " + text(op.from);
 }
 std::string operands(const Fixpipe& op) {
-    return text(op.to) + ", " + text(op.from);
+    return text(op.to) + ", " + text(op.from) +
+           (op.scale == 1 ? "" : fmt::format(" * {}", op.scale));
 }
 std::string operands(const Vbrcb& op) {
     return text(op.to) + ", " + text(op.from);
@@ -160,7 +162,9 @@ void check_op(const Fixpipe& op, const Checker& checker) {
     checker.tile("to", op.to);
     checker.tile_in("from", op.from, Memory::L0c);
     checker.require(same_shape(op.to, op.from), "to and from differ in shape");
-    checker.require(op.from.dtype == DType::Fp32, "L0C holds fp32");
+    checker.require(std::ranges::find(kAccumulators, op.from.dtype) != kAccumulators.end(),
+                    "L0C holds fp32, int32 or int64");
+    checker.require(std::isfinite(op.scale), "scale must be finite");
 }
 
 void check_op(const Mmad& op, const Checker& checker) {
@@ -170,9 +174,18 @@ void check_op(const Mmad& op, const Checker& checker) {
     checker.require(op.c.rows == op.a.rows && op.c.cols == op.b.cols && op.a.cols == op.b.rows,
                     "shapes must be [M,N] = [M,K] * [K,N]");
     checker.require(op.a.dtype == op.b.dtype, "a and b differ in dtype");
-    checker.require(op.c.dtype == DType::Fp32, "c must be fp32");
-    if (!checker.hardware().cube.formats.contains(op.a.dtype)) {
-        checker.fail("cube.formats", fmt::format("no format {}", to_string(op.a.dtype)));
+    const config::CubeConfig& cube = checker.hardware().cube;
+    const auto format = cube.formats.find(op.a.dtype);
+    if (format == cube.formats.end()) {
+        checker.fail(
+            "cube.formats",
+            fmt::format("no format {} (allowed: {})", to_string(op.a.dtype), cube.format_names()));
+    }
+    if (op.c.dtype != format->second.accumulator) {
+        checker.fail(fmt::format("cube.formats.{}.accumulator", to_string(op.a.dtype)),
+                     fmt::format("`c` is {} (allowed: {})",
+                                 to_string(op.c.dtype),
+                                 to_string(format->second.accumulator)));
     }
 }
 
@@ -208,7 +221,7 @@ void check_op(const Vcast& op, const Checker& checker) {
     checker.tile_in("from", op.from, Memory::Ub);
     checker.require(same_shape(op.to, op.from), "to and from differ in shape");
     checker.repeats(op.to.contiguous() && op.from.contiguous(),
-                    bytes_of(op.to.dtype) > bytes_of(op.from.dtype) ? op.to : op.from);
+                    bits_of(op.to.dtype) > bits_of(op.from.dtype) ? op.to : op.from);
 }
 
 void check_op(const Vtranspose& op, const Checker& checker) {

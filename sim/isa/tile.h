@@ -2,9 +2,11 @@
 #pragma once
 
 #include "sim/base/dtype.h"
+#include "sim/base/error.h"
 #include "sim/base/units.h"
 
 #include <cstdint>
+#include <string>
 
 namespace npusim::isa {
 
@@ -13,7 +15,8 @@ namespace npusim::isa {
 inline constexpr std::int64_t kFractalRowBytes = 32;
 
 /// A strided view of a matrix in one memory: `rows` x `cols` elements of `dtype`, row r starting at
-/// `address + r * stride_bytes`. Rows are contiguous. A stride of 0 repeats one row.
+/// `address + r * stride_bytes`. Rows are contiguous and take whole bytes; what is left of an odd
+/// int4 row's last byte is stored as zero. A stride of 0 repeats one row.
 ///
 /// Tiles are row-major in every memory: the fractal order of L1/L0 is the transfer's own business
 /// and costs no cycle of its own (documented rates include it).
@@ -25,18 +28,23 @@ struct Tile {
     std::int64_t cols = 0;
     std::int64_t stride_bytes = 0;
 
-    [[nodiscard]] std::int64_t row_bytes() const { return cols * bytes_of(dtype); }
+    [[nodiscard]] std::int64_t row_bytes() const { return bytes_of(dtype, cols); }
     [[nodiscard]] std::int64_t bytes() const { return rows * row_bytes(); }
     /// One past the last byte touched.
     [[nodiscard]] std::int64_t end() const {
         return rows == 0 ? address : address + (rows - 1) * stride_bytes + row_bytes();
     }
     [[nodiscard]] bool contiguous() const { return rows <= 1 || stride_bytes == row_bytes(); }
-    /// The `r` x `c` block whose first element is (`row`, `col`).
+    /// The `r` x `c` block whose first element is (`row`, `col`). Throws ProgramError where that is
+    /// in the middle of a byte: int4 at an odd column.
     [[nodiscard]] Tile
     block(std::int64_t row, std::int64_t col, std::int64_t r, std::int64_t c) const {
+        if (col * bits_of(dtype) % 8 != 0) {
+            throw ProgramError("a block of int4 starts at column " + std::to_string(col) +
+                               " (allowed: even ones)");
+        }
         Tile sub = *this;
-        sub.address += row * stride_bytes + col * bytes_of(dtype);
+        sub.address += row * stride_bytes + bytes_of(dtype, col);
         sub.rows = r;
         sub.cols = c;
         return sub;
@@ -47,7 +55,7 @@ struct Tile {
 /// A dense row-major tile.
 inline Tile
 dense(Memory memory, DType dtype, std::int64_t address, std::int64_t rows, std::int64_t cols) {
-    return Tile{memory, dtype, address, rows, cols, cols * bytes_of(dtype)};
+    return Tile{memory, dtype, address, rows, cols, bytes_of(dtype, cols)};
 }
 
 } // namespace npusim::isa

@@ -21,7 +21,7 @@ Cycles transfer(const isa::Instruction& instruction,
                 bool cold,
                 const HardwareConfig& hardware) {
     const config::LinkConfig& link = isa::link_of(instruction, to, from, hardware);
-    // The wider side sets the pace: L0C sends fp32 even where 16 bits arrive.
+    // The wider side sets the pace: L0C sends whole accumulators even where 16 bits arrive.
     const auto bytes = static_cast<double>(std::max(to.bytes(), from.bytes()));
     const bool reads_hbm = cold && from.memory == Memory::Gm;
     return link.startup + (reads_hbm ? hardware.gm.miss_latency : Cycles{0}) +
@@ -41,7 +41,7 @@ vector_cost(std::string_view name, const Tile& widest, bool dense, const Hardwar
 }
 
 const Tile& wider(const Tile& a, const Tile& b) {
-    return bytes_of(a.dtype) >= bytes_of(b.dtype) ? a : b;
+    return bits_of(a.dtype) >= bits_of(b.dtype) ? a : b;
 }
 
 Cycles mmad_cost(const isa::Mmad& op, const HardwareConfig& hardware) {

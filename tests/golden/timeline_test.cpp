@@ -111,7 +111,7 @@ TEST_CASE("golden: cycles of every shipped kernel, chunk, dtype and machine") {
                                          "inverse/newton-schulz",
                                          "inverse/radix4"}) {
             for (const std::int64_t chunk : {16, 32, 64, 128}) {
-                for (const DType dtype : kDTypes) {
+                for (const DType dtype : {DType::Fp32, DType::Fp16, DType::Bf16}) {
                     for (const std::int64_t count : {1, 100}) {
                         const auto result = app::run(hardware,
                                                      app::parse_request(kernel, {}),

@@ -6,18 +6,29 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/machine.h"
 
+#include <string>
+
 using namespace npusim;
 
 namespace {
 
-std::int64_t mmad_cycles(DType dtype, std::int64_t m, std::int64_t k, std::int64_t n) {
-    const auto machine = test::hardware("ascend-910b");
-    return timing::cost(isa::Mmad{isa::dense(Memory::L0c, DType::Fp32, 0, m, n),
-                                  isa::dense(Memory::L0a, dtype, 0, m, k),
-                                  isa::dense(Memory::L0b, dtype, 0, k, n),
-                                  false},
-                        machine)
-        .count();
+isa::Instruction
+mmad(DType accumulator, DType dtype, std::int64_t m, std::int64_t k, std::int64_t n) {
+    return isa::Mmad{isa::dense(Memory::L0c, accumulator, 0, m, n),
+                     isa::dense(Memory::L0a, dtype, 0, m, k),
+                     isa::dense(Memory::L0b, dtype, 0, k, n),
+                     false};
+}
+
+std::int64_t mmad_cycles(DType dtype,
+                         std::int64_t m,
+                         std::int64_t k,
+                         std::int64_t n,
+                         const std::string& machine = "ascend-910b") {
+    const auto hardware = test::hardware(machine);
+    const isa::Instruction op = mmad(hardware.cube_format(dtype).accumulator, dtype, m, k, n);
+    isa::check(op, hardware);
+    return timing::cost(op, hardware).count();
 }
 
 } // namespace
@@ -28,6 +39,51 @@ TEST_CASE("mmad on 910B takes the cycles of the published golden cases") {
     CHECK(mmad_cycles(DType::Fp16, 40, 50, 60) == 54);
     CHECK(mmad_cycles(DType::Fp16, 128, 128, 64) == 262);
     CHECK(mmad_cycles(DType::Fp32, 120, 110, 50) == 902);
+}
+
+TEST_CASE("mmad takes a cycle a block, and the narrower the format the deeper the block") {
+    CHECK(mmad_cycles(DType::Int8, 16, 32, 16) == 6 + 1);
+    CHECK(mmad_cycles(DType::Int8, 16, 33, 16) == 6 + 2);
+    CHECK(mmad_cycles(DType::Int4, 32, 64, 16) == 6 + 2);
+    const auto fused = [](DType dtype) { return mmad_cycles(dtype, 16, 64, 8, "fused-local"); };
+    CHECK(fused(DType::Fp32) == 6 + 16);
+    CHECK(fused(DType::Tf32) == 6 + 8);
+    CHECK(fused(DType::Fp16) == 6 + 4);
+    CHECK(fused(DType::Bf16) == 6 + 4);
+    CHECK(fused(DType::Int16) == 6 + 4);
+    CHECK(fused(DType::Fp8E4m3) == 6 + 2);
+    CHECK(fused(DType::Fp8E5m2) == 6 + 2);
+    CHECK(fused(DType::Int8) == 6 + 2);
+    CHECK(fused(DType::Int4) == 6 + 1);
+}
+
+TEST_CASE("mmad in a format the cube lacks or into another accumulator is refused") {
+    const auto machine = test::hardware("ascend-910b");
+    CHECK_THROWS_WITH(isa::check(mmad(DType::Fp32, DType::Tf32, 16, 16, 16), machine),
+                      Catch::Contains("cube.formats: no format tf32 (allowed: fp32, fp16, bf16, "
+                                      "int8, int4), in `mmad "));
+    CHECK_THROWS_WITH(
+        isa::check(mmad(DType::Fp32, DType::Int8, 16, 16, 16), machine),
+        Catch::Contains("cube.formats.int8.accumulator: `c` is fp32 (allowed: int32)"));
+    CHECK_THROWS_AS(isa::check(mmad(DType::Int32, DType::Fp16, 16, 16, 16), machine), ProgramError);
+    CHECK_NOTHROW(
+        isa::check(mmad(DType::Int64, DType::Int16, 16, 16, 16), test::hardware("fused-local")));
+}
+
+TEST_CASE("the result path moves whole accumulators, whatever becomes of them") {
+    const auto machine = test::tiny();
+    const auto cycles = [&](DType to, DType from) {
+        const isa::Instruction op = isa::Fixpipe{isa::dense(Memory::L1, to, 0, 16, 16),
+                                                 isa::dense(Memory::L0c, from, 0, 16, 16),
+                                                 false,
+                                                 0.5F};
+        isa::check(op, machine);
+        return timing::cost(op, machine).count();
+    };
+    CHECK(cycles(DType::Fp16, DType::Fp32) == 10 + 16);
+    CHECK(cycles(DType::Int4, DType::Int32) == 10 + 16);
+    CHECK(cycles(DType::Int8, DType::Int64) == 10 + 32);
+    CHECK_THROWS_WITH(cycles(DType::Int8, DType::Int16), Catch::Contains("L0C holds"));
 }
 
 TEST_CASE("a vector op costs slope times repeats plus base, rounded up") {

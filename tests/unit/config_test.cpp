@@ -152,7 +152,7 @@ TEST_CASE("an unknown key is reported at the key with the nearest known one") {
     CHECK(edit_error("  startup_cycles: 6", "  startup_cycles: 6\n  startup_cycle: 6") ==
           "hw.yaml:13:3: cube.startup_cycle: unknown key (did you mean 'startup_cycles'?)");
     CHECK(edit_error("    vadd:", "    vexp: {slope: 2, base: 31}\n    vadd:") ==
-          "hw.yaml:32:5: vector.ops.vexp: unknown key (did you mean 'vdup'?)");
+          place("    vadd:", 5) + "vector.ops.vexp: unknown key (did you mean 'vdup'?)");
 }
 
 TEST_CASE("a duplicate key names both lines") {
@@ -323,6 +323,43 @@ TEST_CASE("a cube block fits its buffers") {
                       {"buffers.l0b.size", "1KiB"}})
               .find("cube.formats.fp16: a block needs 128KiB in l0a, which holds 64KiB") !=
           std::string::npos);
+}
+
+TEST_CASE("a cube has the formats its file lists, at least one") {
+    const HardwareConfig ascend = load_hardware(kAscend);
+    CHECK(ascend.cube.format_names() == "fp32, fp16, bf16, int8, int4");
+    CHECK(ascend.cube_format(DType::Int8).accumulator == DType::Int32);
+    CHECK_THROWS_WITH(ascend.cube_format(DType::Fp8E4m3),
+                      kAscend + ":30:3: cube.formats: no format fp8e4m3 "
+                                "(allowed: fp32, fp16, bf16, int8, int4)");
+    const HardwareConfig fused = load_hardware(kConfigs + "fused-local.yaml");
+    for (const DType dtype : kDTypes) {
+        CHECK(fused.cube.formats.contains(dtype));
+    }
+    const std::string formats = valid_text().substr(valid_text().find("  formats:"));
+    const std::string all = formats.substr(0, formats.find("vector:"));
+    CHECK(edit_error(all, "  formats: {}\n") ==
+          place("  formats:", 3) +
+              "cube.formats: empty (allowed: one or more of fp32, tf32, fp16, bf16, fp8e4m3, "
+              "fp8e5m2, int16, int8, int4)");
+    CHECK(edit_error("    int8:", "    fp8:") ==
+          place("    int8:", 5) + "cube.formats.fp8: unknown (allowed: fp32, tf32, fp16, bf16, "
+                                  "fp8e4m3, fp8e5m2, int16, int8, int4)");
+}
+
+TEST_CASE("integers are summed in integers and floats in fp32") {
+    CHECK(set_error("cube.formats.int8.accumulator", "fp32") ==
+          "--set cube.formats.int8.accumulator=fp32: cube.formats.int8.accumulator: got fp32 "
+          "(allowed: int32, int64)");
+    CHECK(set_error("cube.formats.fp16.accumulator", "int32") ==
+          "--set cube.formats.fp16.accumulator=int32: cube.formats.fp16.accumulator: got int32 "
+          "(allowed: fp32)");
+    CHECK(set_error("cube.formats.fp16.accumulator", "fp16") ==
+          "--set cube.formats.fp16.accumulator=fp16: cube.formats.fp16.accumulator: got fp16 "
+          "(allowed: fp32, int32, int64)");
+    CHECK(load_hardware(kAscend, {{"cube.formats.int8.accumulator", "int64"}})
+              .cube_format(DType::Int8)
+              .accumulator == DType::Int64);
 }
 
 TEST_CASE("a fused chip has one vector unit") {

@@ -1,59 +1,205 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sim/base/error.h"
+#include "sim/config/hardware.h"
 #include "sim/functional/execute.h"
+#include "sim/isa/instruction.h"
 #include "tests/support/catch.hpp"
-#include "tests/support/machine.h"
+#include "tests/unit/rounding.h"
 
-#include <cstring>
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <vector>
 
 using namespace npusim;
+namespace fn = npusim::functional;
 
 namespace {
 
-/// Element (r,c) of a tile of 16-bit patterns.
-std::uint16_t&
-bits(functional::CoreMemory& memory, const isa::Tile& tile, std::int64_t r, std::int64_t c) {
-    return reinterpret_cast<std::uint16_t*>(memory.at(tile) + r * tile.stride_bytes)[c];
+/// The local buffers of one core, and what it executes on them. Instructions are checked first.
+class Bench {
+  public:
+    template <class Value> void put(const isa::Tile& tile, const std::vector<Value>& values) {
+        for (std::int64_t r = 0; r < tile.rows; ++r) {
+            fn::store_row(tile, memory_.at(tile), r, values.data() + r * tile.cols);
+        }
+    }
+    template <class Value> std::vector<Value> get(const isa::Tile& tile) {
+        std::vector<Value> values(static_cast<std::size_t>(tile.rows * tile.cols));
+        for (std::int64_t r = 0; r < tile.rows; ++r) {
+            fn::load_row(tile, memory_.at(tile), r, values.data() + r * tile.cols);
+        }
+        return values;
+    }
+    void run(const isa::Instruction& instruction) {
+        isa::check(instruction, hardware_);
+        fn::execute(instruction, memory_);
+    }
+    [[nodiscard]] DType accumulator(DType dtype) const {
+        return hardware_.cube_format(dtype).accumulator;
+    }
+
+  private:
+    config::HardwareConfig hardware_ =
+        config::load_hardware(NPUSIM_SOURCE_DIR "/configs/hardware/fused-local.yaml");
+    fn::GlobalMemory gm_ = fn::make_global_memory(1024);
+    fn::CoreMemory memory_{hardware_, gm_};
+};
+
+using Integers = std::vector<std::int64_t>;
+
+Integers random_integers(std::mt19937& random, std::int64_t count, DType dtype) {
+    const std::int64_t limit = std::int64_t{1} << (bits_of(dtype) - 1);
+    std::uniform_int_distribution<std::int64_t> any(-limit, limit - 1);
+    Integers values(static_cast<std::size_t>(count));
+    std::ranges::generate(values, [&] { return any(random); });
+    return values;
+}
+
+isa::Tile tile(Memory memory, DType dtype, std::int64_t rows, std::int64_t cols) {
+    return isa::dense(memory, dtype, 0, rows, cols);
 }
 
 } // namespace
 
-TEST_CASE("a transposition turns rows into columns and leaves every bit pattern as it is") {
-    const auto machine = test::tiny();
-    functional::GlobalMemory gm;
-    functional::CoreMemory memory(machine, gm);
-    const isa::Tile from = test::half(Memory::Ub, 0, 64, 64).block(0, 16, 48, 16);
-    const isa::Tile to = test::half(Memory::Ub, 8192, 16, 48);
-    const auto pattern = [](std::int64_t r, std::int64_t c) {
-        return static_cast<std::uint16_t>(0x7BF0 + r * 16 + c); // from the largest number to NaNs
-    };
-    for (std::int64_t r = 0; r < 48; ++r) {
-        for (std::int64_t c = 0; c < 16; ++c) {
-            bits(memory, from, r, c) = pattern(r, c);
+TEST_CASE("mmad of integers is exact") {
+    constexpr std::int64_t kM = 17;
+    constexpr std::int64_t kK = 70;
+    constexpr std::int64_t kN = 20;
+    std::mt19937 random(1);
+    for (const DType dtype : {DType::Int4, DType::Int8, DType::Int16}) {
+        CAPTURE(to_string(dtype));
+        Bench bench;
+        const isa::Tile a = tile(Memory::L0a, dtype, kM, kK);
+        const isa::Tile b = tile(Memory::L0b, dtype, kK, kN);
+        const isa::Tile c = tile(Memory::L0c, bench.accumulator(dtype), kM, kN);
+        const Integers left = random_integers(random, kM * kK, dtype);
+        const Integers right = random_integers(random, kK * kN, dtype);
+        const auto at = [](std::int64_t index) { return static_cast<std::size_t>(index); };
+        Integers expected(at(kM * kN), 0);
+        for (std::int64_t i = 0; i < kM; ++i) {
+            for (std::int64_t j = 0; j < kN; ++j) {
+                for (std::int64_t p = 0; p < kK; ++p) {
+                    expected[at(i * kN + j)] += left[at(i * kK + p)] * right[at(p * kN + j)];
+                }
+            }
         }
+        bench.put(a, left);
+        bench.put(b, right);
+        bench.run(isa::Mmad{c, a, b, false});
+        CHECK(bench.get<std::int64_t>(c) == expected);
+        bench.run(isa::Mmad{c, a, b, true});
+        std::ranges::transform(expected, expected.begin(), [](auto value) { return 2 * value; });
+        CHECK(bench.get<std::int64_t>(c) == expected);
     }
-    functional::execute(isa::Vtranspose{to, from}, memory);
-    for (std::int64_t r = 0; r < 48; ++r) {
-        for (std::int64_t c = 0; c < 16; ++c) {
-            CHECK(bits(memory, to, c, r) == pattern(r, c));
+}
+
+TEST_CASE("an integer accumulator is clamped once, after the whole sum") {
+    const auto sum = [](DType dtype, std::int64_t before, const Integers& a, const Integers& b) {
+        Bench bench;
+        const auto k = std::ssize(a);
+        const isa::Tile left = tile(Memory::L0a, dtype, 1, k);
+        const isa::Tile right = tile(Memory::L0b, dtype, k, 1);
+        const isa::Tile c = tile(Memory::L0c, bench.accumulator(dtype), 1, 1);
+        bench.put(left, a);
+        bench.put(right, b);
+        bench.put(c, Integers{before});
+        bench.run(isa::Mmad{c, left, right, true});
+        return bench.get<std::int64_t>(c)[0];
+    };
+    CHECK(sum(DType::Int8, INT32_MAX - 10, {3, 2}, {3, 1}) == INT32_MAX);
+    CHECK(sum(DType::Int8, INT32_MAX - 10, {3, 1}, {3, 1}) == INT32_MAX);
+    CHECK(sum(DType::Int8, INT32_MAX - 10, {3, 1}, {3, 0}) == INT32_MAX - 1);
+    CHECK(sum(DType::Int8, INT32_MAX, {100, -100}, {100, 100}) == INT32_MAX);
+    CHECK(sum(DType::Int8, INT32_MIN, {-128}, {127}) == INT32_MIN);
+    CHECK(sum(DType::Int16, INT64_MAX, {-32768}, {-32768}) == INT64_MAX);
+    CHECK(sum(DType::Int16, INT64_MIN + 1, {-1}, {2}) == INT64_MIN);
+    CHECK(sum(DType::Int16, INT64_MIN + 1, {-1}, {1}) == INT64_MIN);
+    CHECK(sum(DType::Int16, INT64_MAX, {-1}, {1}) == INT64_MAX - 1);
+}
+
+TEST_CASE("mmad of fp8 and tf32 sums products in fp32") {
+    for (const DType dtype : {DType::Tf32, DType::Fp8E4m3, DType::Fp8E5m2}) {
+        CAPTURE(to_string(dtype));
+        Bench bench;
+        const isa::Tile a = tile(Memory::L0a, dtype, 2, 2);
+        const isa::Tile b = tile(Memory::L0b, dtype, 2, 2);
+        const isa::Tile c = tile(Memory::L0c, DType::Fp32, 2, 2);
+        bench.put<float>(a, {1, 0.5F, -2, 3});
+        bench.put<float>(b, {4, 1.75F, 0.25F, -1});
+        bench.run(isa::Mmad{c, a, b, false});
+        CHECK(bench.get<float>(c) == std::vector<float>{4.125F, 1.25F, -7.25F, -6.5F});
+    }
+}
+
+TEST_CASE("fixpipe scales in fp64 and rounds once") {
+    std::mt19937 random(2);
+    constexpr std::int64_t kCount = 4096;
+    for (const DType from : kAccumulators) {
+        Bench bench;
+        const isa::Tile c = tile(Memory::L0c, from, 1, kCount);
+        if (from == DType::Fp32) {
+            std::normal_distribution<float> any(0, 1e5F);
+            std::vector<float> values(kCount);
+            std::ranges::generate(values, [&] { return any(random); });
+            bench.put(c, values);
+        } else {
+            bench.put(c, random_integers(random, kCount, from));
+        }
+        // Exact in fp64 but for int64, which counts as the nearest fp64.
+        const std::vector<double> sums = bench.get<double>(c);
+        const double unit = *std::ranges::max_element(sums);
+        for (const float scale :
+             {static_cast<float>(7 / unit), static_cast<float>(200 / unit), -0.001F, 1.0F}) {
+            CAPTURE(to_string(from), scale);
+            const isa::Tile int8 = tile(Memory::Ub, DType::Int8, 1, kCount);
+            const isa::Tile half = tile(Memory::Ub, DType::Fp16, 1, kCount);
+            bench.run(isa::Fixpipe{int8, c, false, scale});
+            std::vector<double> expected(kCount);
+            std::ranges::transform(sums, expected.begin(), [&](double sum) {
+                return std::clamp(std::nearbyint(sum * scale), -128.0, 127.0);
+            });
+            CHECK(bench.get<double>(int8) == expected);
+            bench.run(isa::Fixpipe{half, c, false, scale});
+            std::ranges::transform(sums, expected.begin(), [&](double sum) {
+                return test::round_to_format(sum * scale, 10, -14, 65504);
+            });
+            CHECK(bench.get<double>(half) == expected);
         }
     }
 }
 
-TEST_CASE("a transposition takes whole 16x16 squares of one dtype") {
-    const auto machine = test::tiny();
-    const auto square = test::half(Memory::Ub, 0, 16, 32);
-    CHECK_NOTHROW(
-        isa::check(isa::Vtranspose{test::half(Memory::Ub, 1024, 32, 16), square}, machine));
-    CHECK_THROWS_WITH(
-        isa::check(isa::Vtranspose{test::half(Memory::Ub, 1024, 16, 32), square}, machine),
-        Catch::Contains("shapes must be [C,R] = [R,C]"));
-    CHECK_THROWS_WITH(isa::check(isa::Vtranspose{test::half(Memory::Ub, 1024, 16, 8),
-                                                 test::half(Memory::Ub, 0, 8, 16)},
-                                 machine),
-                      Catch::Contains("multiples of 16"));
-    CHECK_THROWS_WITH(
-        isa::check(isa::Vtranspose{isa::dense(Memory::Ub, DType::Fp32, 1024, 32, 16), square},
-                   machine),
-        Catch::Contains("does not convert"));
+TEST_CASE("an accumulator moved as it is keeps every bit") {
+    const Integers wide{INT64_MAX, INT64_MIN, (std::int64_t{1} << 53) + 1, -1};
+    Bench bench;
+    const isa::Tile c = tile(Memory::L0c, DType::Int64, 2, 2);
+    const isa::Tile to = tile(Memory::Ub, DType::Int64, 2, 2);
+    bench.put(c, wide);
+    bench.run(isa::Fixpipe{to, c});
+    CHECK(bench.get<std::int64_t>(to) == wide);
+    isa::Tile copy = to;
+    copy.address = 64;
+    bench.run(isa::Vcast{copy, to});
+    CHECK(bench.get<std::int64_t>(copy) == wide);
+}
+
+TEST_CASE("vcast goes between any two formats and integers stop at their ends") {
+    Bench bench;
+    const auto cast = [&](DType from, DType to, const std::vector<double>& values) {
+        const auto count = std::ssize(values);
+        const isa::Tile source = isa::dense(Memory::Ub, from, 0, 1, count);
+        const isa::Tile target = isa::dense(Memory::Ub, to, 1024, 1, count);
+        bench.put(source, values);
+        bench.run(isa::Vcast{target, source});
+        return bench.get<double>(target);
+    };
+    CHECK(cast(DType::Fp32, DType::Int4, {0.5, 1.5, -9, 300}) == std::vector<double>{0, 2, -8, 7});
+    CHECK(cast(DType::Int32, DType::Int16, {-32769, 40000, 5}) ==
+          std::vector<double>{-32768, 32767, 5});
+    CHECK(cast(DType::Int32, DType::Fp32, {16777217, 16777219}) ==
+          std::vector<double>{16777216, 16777220});
+    CHECK(cast(DType::Int4, DType::Fp8E4m3, {-8, 7, 1}) == std::vector<double>{-8, 7, 1});
+    CHECK(cast(DType::Fp16, DType::Fp8E4m3, {1000, 17, -0x1p-10}) ==
+          std::vector<double>{448, 16, 0});
+    CHECK(cast(DType::Fp32, DType::Tf32, {1 + 0x1p-11, 1 + 0x3p-11}) ==
+          std::vector<double>{1, 1 + 0x1p-9});
 }

@@ -7,15 +7,17 @@
 
 namespace npusim::isa {
 
-/// Result path of the cube: to [R,C] = round(from [R,C]), from fp32 in L0C to any dtype in GM, L1
-/// or UB, rounding to nearest even; values beyond the format become infinite.
+/// Result path of the cube: to [R,C] = round(scale * from [R,C]), from an accumulator in L0C to any
+/// dtype in GM, L1 or UB. The product is fp64, rounded once as sim/functional/formats.h says; the
+/// same dtype at scale 1 moves as it is.
 struct Fixpipe {
     static constexpr std::string_view kName = "fixpipe";
     static constexpr std::string_view kDoc =
-        "to[R,C] = round(l0c[R,C]), converting fp32 on the way";
+        "to[R,C] = round(scale * l0c[R,C]), converting on the way";
     Tile to;
     Tile from;
     bool cold = false; ///< the GM side lives in HBM rather than in L2
+    float scale = 1;
 };
 
 } // namespace npusim::isa

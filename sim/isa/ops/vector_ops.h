@@ -50,7 +50,8 @@ struct Vbrcb {
     Tile from;
 };
 
-/// Conversion: to [R,C] = round(from [R,C]) between dtypes, to nearest even.
+/// Conversion: to [R,C] = round(from [R,C]) between any two dtypes, rounded once as
+/// sim/functional/formats.h says.
 struct Vcast {
     static constexpr std::string_view kName = "vcast";
     static constexpr std::string_view kDoc = "to[R,C] = from converted to to's dtype";
