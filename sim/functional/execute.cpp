@@ -2,8 +2,10 @@
 #include "sim/functional/execute.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <functional>
+#include <numeric>
 #include <vector>
 
 namespace npusim::functional {
@@ -154,6 +156,42 @@ void run(const isa::Vsub& op, CoreMemory& memory) {
 }
 void run(const isa::Vmul& op, CoreMemory& memory) {
     binary(op, memory, std::multiplies<>());
+}
+
+void run(const isa::Vdiv& op, CoreMemory& memory) {
+    binary(op, memory, std::divides<>());
+}
+
+/// NaN if either is NaN.
+float larger(float a, float b) {
+    return std::isnan(a) || a > b ? a : b;
+}
+
+void run(const isa::Vmax& op, CoreMemory& memory) {
+    binary(op, memory, larger);
+}
+
+template <class F> void unary(const isa::VectorUnary& op, CoreMemory& memory, F apply) {
+    std::vector<float> values = load<float>(op.from, memory);
+    std::transform(values.begin(), values.end(), values.begin(), apply);
+    store(op.to, memory, values);
+}
+
+void run(const isa::Vmuls& op, CoreMemory& memory) {
+    unary(op, memory, [&op](float value) { return value * op.value; });
+}
+void run(const isa::Vabs& op, CoreMemory& memory) {
+    unary(op, memory, [](float value) { return std::abs(value); });
+}
+
+void run(const isa::Vcmax& op, CoreMemory& memory) {
+    const std::vector<float> from = load<float>(op.from, memory);
+    std::vector<float> to(size(op.to.cols));
+    for (std::int64_t r = 0; r < op.from.rows; ++r) {
+        const auto row = from.begin() + r * op.from.cols;
+        to[size(r)] = std::accumulate(row, row + op.from.cols, *row, larger);
+    }
+    store(op.to, memory, to);
 }
 
 void run(const isa::Vand& op, CoreMemory& memory) {

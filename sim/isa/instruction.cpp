@@ -41,6 +41,15 @@ std::string operands(const Vcast& op) {
 std::string operands(const Vtranspose& op) {
     return text(op.to) + ", " + text(op.from);
 }
+std::string operands(const VectorUnary& op) {
+    return text(op.to) + ", " + text(op.from);
+}
+std::string operands(const Vmuls& op) {
+    return fmt::format("{}, {}, {}", text(op.to), text(op.from), op.value);
+}
+std::string operands(const Vcmax& op) {
+    return text(op.to) + ", " + text(op.from);
+}
 std::string operands(const Vdup& op) {
     return fmt::format("{}, {}", text(op.to), op.value);
 }
@@ -131,6 +140,9 @@ class Checker {
             fail(key, fmt::format("flag id {} (allowed: 0..{})", id, count - 1));
         }
     }
+    void floats(const Tile& tile) const {
+        require(!is_integer(tile.dtype), "vector arithmetic is for float formats");
+    }
     /// A row takes one repeat, unless all rows are contiguous.
     void repeats(bool dense, const Tile& widest) const {
         if (!dense && widest.row_bytes() > hardware_.vector.repeat_bytes) {
@@ -189,7 +201,7 @@ void check_op(const Mmad& op, const Checker& checker) {
     }
 }
 
-void check_op(const VectorBinary& op, const Checker& checker) {
+void check_operands(const VectorBinary& op, const Checker& checker) {
     checker.tile_in("to", op.to, Memory::Ub);
     checker.tile_in("a", op.a, Memory::Ub);
     checker.tile_in("b", op.b, Memory::Ub);
@@ -202,9 +214,32 @@ void check_op(const VectorBinary& op, const Checker& checker) {
     checker.repeats(dense, op.to);
 }
 
+void check_op(const VectorBinary& op, const Checker& checker) {
+    check_operands(op, checker);
+    checker.floats(op.to);
+}
+
 void check_op(const Vand& op, const Checker& checker) {
-    check_op(static_cast<const VectorBinary&>(op), checker);
+    check_operands(op, checker);
     checker.require(same_shape(op.to, op.b), "a mask is never broadcast");
+}
+
+void check_op(const VectorUnary& op, const Checker& checker) {
+    checker.tile_in("to", op.to, Memory::Ub);
+    checker.tile_in("from", op.from, Memory::Ub);
+    checker.require(same_shape(op.to, op.from), "to and from differ in shape");
+    checker.require(op.to.dtype == op.from.dtype, "dtypes must agree");
+    checker.floats(op.to);
+    checker.repeats(op.to.contiguous() && op.from.contiguous(), op.to);
+}
+
+void check_op(const Vcmax& op, const Checker& checker) {
+    checker.tile_in("to", op.to, Memory::Ub);
+    checker.tile_in("from", op.from, Memory::Ub);
+    checker.require(op.to.rows == 1 && op.to.cols == op.from.rows, "shapes must be [1,R] = [R,C]");
+    checker.require(op.to.dtype == op.from.dtype, "dtypes must agree");
+    checker.floats(op.to);
+    checker.repeats(false, op.from);
 }
 
 void check_op(const Vbrcb& op, const Checker& checker) {
@@ -308,6 +343,8 @@ Pipe pipe_of(const Instruction& instruction, const config::HardwareConfig& hardw
             [&](const Fixpipe& op) { return link_of(instruction, op.to, op.from, hardware).pipe; },
             [](const Mmad&) { return Pipe::Cube; },
             [](const VectorBinary&) { return Pipe::Vector; },
+            [](const VectorUnary&) { return Pipe::Vector; },
+            [](const Vcmax&) { return Pipe::Vector; },
             [](const Vbrcb&) { return Pipe::Vector; },
             [](const Vcast&) { return Pipe::Vector; },
             [](const Vtranspose&) { return Pipe::Vector; },

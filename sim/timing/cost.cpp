@@ -68,6 +68,13 @@ struct CostOf {
             op.to.contiguous() && op.a.contiguous() && op.b.contiguous() && op.b.cols == op.to.cols;
         return vector_cost(isa::name_of(instruction), op.to, dense, hardware);
     }
+    Cycles operator()(const isa::VectorUnary& op) const {
+        const bool dense = op.to.contiguous() && op.from.contiguous();
+        return vector_cost(isa::name_of(instruction), op.to, dense, hardware);
+    }
+    Cycles operator()(const isa::Vcmax& op) const {
+        return vector_cost(isa::Vcmax::kName, op.from, false, hardware);
+    }
     Cycles operator()(const isa::Vbrcb& op) const {
         return vector_cost(isa::Vbrcb::kName, op.to, true, hardware);
     }

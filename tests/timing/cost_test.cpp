@@ -114,6 +114,53 @@ TEST_CASE("a transposition costs its bytes, whatever the strides") {
     CHECK(cycles(DType::Bf16, 128, 128) == Cycles{8 * 128 + 26});
 }
 
+TEST_CASE("every vector op costs its own line") {
+    const auto machine = test::hardware("ascend-910b");
+    const auto tile = [](std::int64_t address, std::int64_t rows, std::int64_t cols) {
+        return isa::dense(Memory::Ub, DType::Fp32, address, rows, cols);
+    };
+    const isa::Tile to = tile(0, 64, 64);
+    const isa::Tile a = tile(16384, 64, 64);
+    const isa::Tile b = tile(32768, 64, 64);
+    const auto cycles = [&](const isa::Instruction& op) {
+        isa::check(op, machine);
+        return timing::cost(op, machine).count();
+    };
+    // 64 repeats of 256 bytes
+    CHECK(cycles(isa::Vmul{{to, a, b}}) == 173);         // 2.30 * 64 + 25 = 172.2
+    CHECK(cycles(isa::Vdiv{{to, a, b}}) == 289);         // 4.03 * 64 + 31 = 288.92
+    CHECK(cycles(isa::Vmax{{to, a, b}}) == 152);         // 2.01 * 64 + 23 = 151.64
+    CHECK(cycles(isa::Vmuls{{to, a}, 2.0F}) == 90);      // 1.00 * 64 + 26
+    CHECK(cycles(isa::Vabs{{to, a}}) == 87);             // 1.00 * 64 + 23
+    CHECK(cycles(isa::Vcmax{tile(0, 1, 64), a}) == 480); // 7.14 * 64 + 23 = 479.96
+    // Rows of 64 bytes share repeats, but not where each gives a result of its own.
+    const isa::Tile narrow = tile(16384, 64, 16);
+    CHECK(cycles(isa::Vabs{{tile(0, 64, 16), narrow}}) == 16 + 23);
+    CHECK(cycles(isa::Vcmax{tile(0, 1, 64), narrow}) == 480);
+}
+
+TEST_CASE("vector arithmetic is for floats, and a row to be reduced fits a repeat") {
+    const auto machine = test::hardware("ascend-910b");
+    const auto tile = [](DType dtype, std::int64_t rows, std::int64_t cols) {
+        return isa::dense(Memory::Ub, dtype, 0, rows, cols);
+    };
+    const isa::Tile bytes = tile(DType::Int8, 4, 64);
+    for (const isa::Instruction& op : isa::Block{isa::Vadd{{bytes, bytes, bytes}},
+                                                 isa::Vmax{{bytes, bytes, bytes}},
+                                                 isa::Vabs{{bytes, bytes}},
+                                                 isa::Vmuls{{bytes, bytes}, 2},
+                                                 isa::Vcmax{tile(DType::Int8, 1, 4), bytes}}) {
+        CHECK_THROWS_WITH(isa::check(op, machine), Catch::Contains("is for float formats"));
+    }
+    CHECK_NOTHROW(isa::check(isa::Vand{{bytes, bytes, bytes}}, machine));
+    const isa::Tile maxima = tile(DType::Fp32, 1, 4);
+    CHECK_NOTHROW(isa::check(isa::Vcmax{maxima, tile(DType::Fp32, 4, 64)}, machine));
+    CHECK_THROWS_WITH(isa::check(isa::Vcmax{maxima, tile(DType::Fp32, 4, 72)}, machine),
+                      Catch::Contains("vector.repeat_bytes"));
+    CHECK_THROWS_WITH(isa::check(isa::Vcmax{maxima, tile(DType::Fp32, 5, 64)}, machine),
+                      Catch::Contains("[1,R] = [R,C]"));
+}
+
 TEST_CASE("a transfer takes start-up plus bytes over rate, rounded up") {
     auto machine = test::tiny();
     const isa::Copy copy{test::half(Memory::L1, 0, 16, 16), test::half(Memory::Gm, 0, 16, 16)};

@@ -203,3 +203,70 @@ TEST_CASE("vcast goes between any two formats and integers stop at their ends") 
     CHECK(cast(DType::Fp32, DType::Tf32, {1 + 0x1p-11, 1 + 0x3p-11}) ==
           std::vector<double>{1, 1 + 0x1p-9});
 }
+
+TEST_CASE("vmuls, vabs, vmax, vdiv and vcmax do their arithmetic") {
+    Bench bench;
+    const isa::Tile a = isa::dense(Memory::Ub, DType::Fp16, 0, 2, 16);
+    const isa::Tile b = isa::dense(Memory::Ub, DType::Fp16, 64, 2, 16);
+    const isa::Tile to = isa::dense(Memory::Ub, DType::Fp16, 128, 2, 16);
+    const isa::Tile row = isa::dense(Memory::Ub, DType::Fp16, 192, 1, 2);
+    std::vector<float> left(32);
+    std::vector<float> right(32);
+    for (std::size_t i = 0; i < left.size(); ++i) {
+        left[i] = 0.75F * static_cast<float>(i) - 20;
+        right[i] = 3 - static_cast<float>(i);
+    }
+    right[3] = 0.5F; // no division by zero here
+    bench.put(a, left);
+    bench.put(b, right);
+    const auto check = [&](const isa::Instruction& op, auto expected) {
+        bench.run(op);
+        const std::vector<double> got = bench.get<double>(to);
+        for (std::size_t i = 0; i < got.size(); ++i) {
+            CHECK(got[i] == test::round_to_format(expected(left[i], right[i]), 10, -14, 65504));
+        }
+    };
+    check(isa::Vmuls{{to, a}, 0.3F}, [](double x, double) { return x * 0.3F; });
+    check(isa::Vabs{{to, a}}, [](double x, double) { return std::abs(x); });
+    check(isa::Vmax{{to, a, b}}, [](double x, double y) { return std::max(x, y); });
+    check(isa::Vdiv{{to, a, b}}, [](double x, double y) { return x / y; });
+    bench.run(isa::Vcmax{row, b});
+    CHECK(bench.get<float>(row) == std::vector<float>{3, -13});
+}
+
+TEST_CASE("the larger of anything and NaN is NaN") {
+    Bench bench;
+    const isa::Tile a = isa::dense(Memory::Ub, DType::Fp32, 0, 1, 8);
+    const isa::Tile b = isa::dense(Memory::Ub, DType::Fp32, 32, 1, 8);
+    const isa::Tile largest = isa::dense(Memory::Ub, DType::Fp32, 64, 1, 1);
+    bench.put<float>(a, {1, 2, 3, NAN, 5, 6, 7, 8});
+    bench.put<float>(b, {NAN, 0, 4, 0, 0, 0, 0, -HUGE_VALF});
+    bench.run(isa::Vcmax{largest, a});
+    CHECK(std::isnan(bench.get<float>(largest)[0]));
+    bench.run(isa::Vmax{{a, a, b}});
+    const std::vector<float> got = bench.get<float>(a);
+    CHECK((std::isnan(got[0]) && std::isnan(got[3])));
+    CHECK((got[2] == 4 && got[7] == 8));
+}
+
+TEST_CASE("vbrcb and vand keep the bits of every format") {
+    Bench bench;
+    const isa::Tile row = isa::dense(Memory::Ub, DType::Int64, 0, 1, 2);
+    const isa::Tile column = isa::dense(Memory::Ub, DType::Int64, 32, 2, 4);
+    bench.put(row, Integers{INT64_MAX, INT64_MIN + 1});
+    bench.run(isa::Vbrcb{column, row});
+    CHECK(bench.get<std::int64_t>(column) == Integers{INT64_MAX,
+                                                      INT64_MAX,
+                                                      INT64_MAX,
+                                                      INT64_MAX,
+                                                      INT64_MIN + 1,
+                                                      INT64_MIN + 1,
+                                                      INT64_MIN + 1,
+                                                      INT64_MIN + 1});
+    const isa::Tile a = isa::dense(Memory::Ub, DType::Int4, 0, 1, 4);
+    const isa::Tile mask = isa::dense(Memory::Ub, DType::Int4, 32, 1, 4);
+    bench.put(a, Integers{-8, 7, -3, 5});
+    bench.put(mask, Integers{-1, 0, -1, 0});
+    bench.run(isa::Vand{{a, a, mask}});
+    CHECK(bench.get<std::int64_t>(a) == Integers{-8, 0, -3, 0});
+}

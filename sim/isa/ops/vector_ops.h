@@ -13,9 +13,10 @@ inline constexpr std::int64_t kVectorBlockBytes = 32;
 /// The side of the squares that are transposed: 16 blocks at a time (Ascend C programming guide).
 inline constexpr std::int64_t kTransposeSide = 16;
 
-/// Element-wise vector op: to [R,C] = a (op) b, one dtype, all in UB. A source with stride 0
-/// repeats its row. `b.cols` may be the 32-byte block of a broadcast column (see Vbrcb): it is then
-/// reused along the row, as a block stride of 0 does on the device.
+/// Element-wise vector op: to [R,C] = a (op) b, one dtype, all in UB. Arithmetic is for floats:
+/// done in fp32, then rounded to the dtype. A source with stride 0 repeats its row. `b.cols` may be
+/// the 32-byte block of a broadcast column (see Vbrcb): it is then reused along the row, as a block
+/// stride of 0 does on the device.
 struct VectorBinary {
     Tile to;
     Tile a;
@@ -34,11 +35,47 @@ struct Vmul : VectorBinary {
     static constexpr std::string_view kName = "vmul";
     static constexpr std::string_view kDoc = "to[R,C] = a * b";
 };
-/// Bitwise, so a mask of all-ones and all-zeros patterns selects elements exactly, infinities
-/// included.
+struct Vdiv : VectorBinary {
+    static constexpr std::string_view kName = "vdiv";
+    static constexpr std::string_view kDoc = "to[R,C] = a / b";
+};
+/// NaN where either is NaN.
+struct Vmax : VectorBinary {
+    static constexpr std::string_view kName = "vmax";
+    static constexpr std::string_view kDoc = "to[R,C] = the larger of a and b";
+};
+/// For any dtype. Bitwise, so a mask of all-ones and all-zeros patterns selects elements exactly,
+/// infinities included.
 struct Vand : VectorBinary {
     static constexpr std::string_view kName = "vand";
     static constexpr std::string_view kDoc = "to[R,C] = a & b, bit by bit";
+};
+
+/// Element-wise vector op with one operand: to [R,C] = (op) from [R,C], one float dtype, both in
+/// UB.
+struct VectorUnary {
+    Tile to;
+    Tile from;
+};
+
+/// `value` is an immediate, not rounded to the dtype.
+struct Vmuls : VectorUnary {
+    static constexpr std::string_view kName = "vmuls";
+    static constexpr std::string_view kDoc = "to[R,C] = from * value";
+    float value = 1;
+};
+struct Vabs : VectorUnary {
+    static constexpr std::string_view kName = "vabs";
+    static constexpr std::string_view kDoc = "to[R,C] = |from|";
+};
+
+/// Largest of each row: to [1,R] = max of from [R,C] along C, one float dtype; NaN where the row
+/// has one. A row takes one repeat, full or not.
+struct Vcmax {
+    static constexpr std::string_view kName = "vcmax";
+    static constexpr std::string_view kDoc = "to[1,R] = the largest of each row of from[R,C]";
+    Tile to;
+    Tile from;
 };
 
 /// Broadcast of a row into a column of 32-byte blocks: to [C,B] with to(c, :) = from(0, c), where B
