@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/functional/execute.h"
 
+#include "sim/functional/formats.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -73,11 +75,27 @@ void convert(const Tile& to, const Tile& from, float scale, CoreMemory& memory) 
 void run(const isa::Copy& op, CoreMemory& memory) {
     move(op.to, op.from, memory);
 }
-void run(const isa::Fixpipe& op, CoreMemory& memory) {
-    convert(op.to, op.from, op.scale, memory);
+/// convert, with a record of it if `step` and `numerics` ask for one.
+void convert_step(const Tile& to,
+                  const Tile& from,
+                  float scale,
+                  std::int16_t step,
+                  CoreMemory& memory,
+                  Numerics* numerics) {
+    if (numerics == nullptr || step < 0) {
+        convert(to, from, scale, memory);
+        return;
+    }
+    const std::vector<double> values = scaled(from, scale, memory); // before `to` overwrites them
+    convert(to, from, scale, memory);
+    numerics->record(step, to.dtype, values, load<double>(to, memory));
 }
-void run(const isa::Vcast& op, CoreMemory& memory) {
-    convert(op.to, op.from, 1, memory);
+
+void run(const isa::Fixpipe& op, CoreMemory& memory, Numerics* numerics) {
+    convert_step(op.to, op.from, op.scale, op.step, memory, numerics);
+}
+void run(const isa::Vcast& op, CoreMemory& memory, Numerics* numerics) {
+    convert_step(op.to, op.from, 1, op.step, memory, numerics);
 }
 
 /// sum [m,n] += a [m,k] * b [k,n]. k ascends for every element and nothing is fused
@@ -108,30 +126,37 @@ void multiply_floats(const isa::Mmad& op, CoreMemory& memory) {
 }
 
 /// The products of an instruction fit 32 bits and their sum 64, for any K that L0A can hold, so one
-/// addition is left that can leave the range of c.
-void multiply_integers(const isa::Mmad& op, CoreMemory& memory) {
+/// addition is left that can leave the range of c. Returns how many elements did.
+std::int64_t multiply_integers(const isa::Mmad& op, CoreMemory& memory) {
     std::vector<std::int64_t> sum(size(op.c.rows * op.c.cols), 0);
     multiply_add(load<std::int64_t>(op.a, memory),
                  load<std::int64_t>(op.b, memory),
                  op.a.cols,
                  op.b.cols,
                  sum);
-    if (op.accumulate) {
-        const std::vector<std::int64_t> c = load<std::int64_t>(op.c, memory);
-        for (std::size_t i = 0; i < c.size(); ++i) {
-            if (__builtin_add_overflow(sum[i], c[i], &sum[i])) {
-                sum[i] = c[i] < 0 ? INT64_MIN : INT64_MAX;
-            }
+    const std::vector<std::int64_t> before =
+        op.accumulate ? load<std::int64_t>(op.c, memory) : std::vector<std::int64_t>(sum.size(), 0);
+    const IntegerRange range = integer_range(op.c.dtype);
+    std::int64_t clamped = 0;
+    for (std::size_t i = 0; i < sum.size(); ++i) {
+        std::int64_t total = 0;
+        const bool overflow = __builtin_add_overflow(sum[i], before[i], &total);
+        if (overflow || total < range.low || total > range.high) {
+            // Both terms have the sign of a sum that left 64 bits.
+            total = (overflow ? sum[i] : total) < 0 ? range.low : range.high;
+            ++clamped;
         }
+        sum[i] = total;
     }
     store(op.c, memory, sum);
+    return clamped;
 }
 
-void run(const isa::Mmad& op, CoreMemory& memory) {
-    if (is_integer(op.a.dtype)) {
-        multiply_integers(op, memory);
-    } else {
+void run(const isa::Mmad& op, CoreMemory& memory, Numerics* numerics) {
+    if (!is_integer(op.a.dtype)) {
         multiply_floats(op, memory);
+    } else if (const std::int64_t clamped = multiply_integers(op, memory); numerics != nullptr) {
+        numerics->saturated_accumulators += clamped;
     }
 }
 
@@ -248,8 +273,16 @@ void run(const isa::CrossWait& /*op*/, CoreMemory& /*memory*/) {}
 
 } // namespace
 
-void execute(const isa::Instruction& instruction, CoreMemory& memory) {
-    std::visit([&](const auto& op) { run(op, memory); }, instruction);
+void execute(const isa::Instruction& instruction, CoreMemory& memory, Numerics* numerics) {
+    std::visit(
+        [&](const auto& op) {
+            if constexpr (requires { run(op, memory, numerics); }) {
+                run(op, memory, numerics);
+            } else {
+                run(op, memory);
+            }
+        },
+        instruction);
 }
 
 } // namespace npusim::functional

@@ -28,15 +28,18 @@ std::string text(const Tile& tile) {
 std::string operands(const Copy& op) {
     return text(op.to) + ", " + text(op.from);
 }
+std::string step_text(std::int16_t step) {
+    return step < 0 ? "" : fmt::format(" step {}", step);
+}
 std::string operands(const Fixpipe& op) {
     return text(op.to) + ", " + text(op.from) +
-           (op.scale == 1 ? "" : fmt::format(" * {}", op.scale));
+           (op.scale == 1 ? "" : fmt::format(" * {}", op.scale)) + step_text(op.step);
 }
 std::string operands(const Vbrcb& op) {
     return text(op.to) + ", " + text(op.from);
 }
 std::string operands(const Vcast& op) {
-    return text(op.to) + ", " + text(op.from);
+    return text(op.to) + ", " + text(op.from) + step_text(op.step);
 }
 std::string operands(const Vtranspose& op) {
     return text(op.to) + ", " + text(op.from);

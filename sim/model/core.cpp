@@ -153,7 +153,7 @@ void Core::complete(const isa::Instruction& instruction) {
     } else if (const auto* cross = std::get_if<isa::CrossSet>(&instruction)) {
         host_.cross_set(setup_.index, cross->target, cross->id);
     } else if (memory_) {
-        functional::execute(instruction, *memory_);
+        functional::execute(instruction, *memory_, setup_.numerics);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include "sim/config/hardware.h"
 #include "sim/functional/memory.h"
+#include "sim/functional/numerics.h"
 #include "sim/isa/program.h"
 #include "sim/model/pipe_unit.h"
 #include "sim/observe/observer.h"
@@ -44,7 +45,8 @@ struct CoreSetup {
     std::size_t index = 0;
     observe::CoreInfo info;
     isa::Program program;
-    functional::GlobalMemory* gm = nullptr; ///< null: timing only
+    functional::GlobalMemory* gm = nullptr;   ///< null: timing only
+    functional::Numerics* numerics = nullptr; ///< may be null
 };
 
 /// One instruction stream: a dispatcher (the scalar unit), its pipes, flags and local buffers.

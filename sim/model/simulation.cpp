@@ -70,12 +70,12 @@ class Chip : public sc_core::sc_module, private CoreHost {
             const observe::CoreInfo info = core_info(hardware, ids_[i]);
             std::string module_name = info.name;
             std::replace(module_name.begin(), module_name.end(), '.', '_');
-            cores_.push_back(
-                std::make_unique<Core>(sc_core::sc_module_name(module_name.c_str()),
-                                       hardware,
-                                       CoreSetup{i, info, job.program(ids_[i]), job.gm},
-                                       self,
-                                       observers));
+            cores_.push_back(std::make_unique<Core>(
+                sc_core::sc_module_name(module_name.c_str()),
+                hardware,
+                CoreSetup{i, info, job.program(ids_[i]), job.gm, job.numerics},
+                self,
+                observers));
         }
         for (const auto& core : cores_) {
             core->gm.bind(gm_);

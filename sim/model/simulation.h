@@ -3,6 +3,7 @@
 
 #include "sim/config/hardware.h"
 #include "sim/functional/memory.h"
+#include "sim/functional/numerics.h"
 #include "sim/isa/core_id.h"
 #include "sim/isa/program.h"
 #include "sim/observe/observer.h"
@@ -16,7 +17,8 @@ namespace npusim::model {
 /// What to run: one program per core; a core whose program is empty stays idle.
 struct Job {
     std::function<isa::Program(isa::CoreId)> program;
-    functional::GlobalMemory* gm = nullptr; ///< null: timing only
+    functional::GlobalMemory* gm = nullptr;   ///< null: timing only
+    functional::Numerics* numerics = nullptr; ///< learns what the number formats cost; may be null
 };
 
 /// Runs `job` from launch to the last completion and returns the cycles that took. One call at a

@@ -132,3 +132,26 @@ TEST_CASE("launch comes first and stalls every pipe") {
     CHECK(run.total == Cycles{100 + 19});
     CHECK(pipe(run, Pipe::Cube).cycles[static_cast<std::size_t>(observe::State::Launch)] == 100);
 }
+
+TEST_CASE("a timed run keeps the record of numerics it is given, and takes the same cycles") {
+    const auto machine = test::tiny();
+    const auto cycles = [&](std::int16_t step, functional::Numerics* numerics) {
+        functional::GlobalMemory gm = functional::make_global_memory(1024);
+        const isa::Tile a = isa::dense(Memory::Gm, DType::Fp32, 0, 1, 8);
+        const isa::Tile ub = isa::dense(Memory::Ub, DType::Fp32, 0, 1, 8);
+        const std::vector<float> values{1, 2, 3, 4, 5, 6, 7, 1e6F};
+        functional::store_row(a, gm.data(), 0, values.data());
+        const isa::Tile half = isa::dense(Memory::Ub, DType::Fp16, 64, 1, 8);
+        const isa::Block program{isa::Copy{ub, a},
+                                 isa::SetFlag{Pipe::Mte2, Pipe::Vector, 0},
+                                 isa::WaitFlag{Pipe::Mte2, Pipe::Vector, 0},
+                                 isa::Vcast{half, ub, step}};
+        const model::Job job{[&](isa::CoreId) { return isa::from_list(program); }, &gm, numerics};
+        return model::simulate(machine, job, {});
+    };
+    functional::Numerics numerics;
+    CHECK(cycles(5, &numerics) == cycles(-1, nullptr));
+    CHECK(numerics.steps.at(5).stored == 8);
+    CHECK(numerics.steps.at(5).peak == 7);
+    CHECK(numerics.steps.at(5).saturated == 1);
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/config/hardware.h"
 #include "sim/functional/execute.h"
+#include "sim/functional/numerics.h"
 #include "sim/isa/instruction.h"
 #include "tests/support/catch.hpp"
 #include "tests/unit/rounding.h"
@@ -30,9 +31,9 @@ class Bench {
         }
         return values;
     }
-    void run(const isa::Instruction& instruction) {
+    void run(const isa::Instruction& instruction, fn::Numerics* numerics = nullptr) {
         isa::check(instruction, hardware_);
-        fn::execute(instruction, memory_);
+        fn::execute(instruction, memory_, numerics);
     }
     [[nodiscard]] DType accumulator(DType dtype) const {
         return hardware_.cube_format(dtype).accumulator;
@@ -94,7 +95,8 @@ TEST_CASE("mmad of integers is exact") {
 }
 
 TEST_CASE("an integer accumulator is clamped once, after the whole sum") {
-    const auto sum = [](DType dtype, std::int64_t before, const Integers& a, const Integers& b) {
+    fn::Numerics numerics;
+    const auto sum = [&](DType dtype, std::int64_t before, const Integers& a, const Integers& b) {
         Bench bench;
         const auto k = std::ssize(a);
         const isa::Tile left = tile(Memory::L0a, dtype, 1, k);
@@ -103,18 +105,20 @@ TEST_CASE("an integer accumulator is clamped once, after the whole sum") {
         bench.put(left, a);
         bench.put(right, b);
         bench.put(c, Integers{before});
-        bench.run(isa::Mmad{c, left, right, true});
+        bench.run(isa::Mmad{c, left, right, true}, &numerics);
         return bench.get<std::int64_t>(c)[0];
     };
-    CHECK(sum(DType::Int8, INT32_MAX - 10, {3, 2}, {3, 1}) == INT32_MAX);
     CHECK(sum(DType::Int8, INT32_MAX - 10, {3, 1}, {3, 1}) == INT32_MAX);
     CHECK(sum(DType::Int8, INT32_MAX - 10, {3, 1}, {3, 0}) == INT32_MAX - 1);
     CHECK(sum(DType::Int8, INT32_MAX, {100, -100}, {100, 100}) == INT32_MAX);
+    CHECK(sum(DType::Int16, INT64_MIN + 1, {-1}, {1}) == INT64_MIN);
+    CHECK(sum(DType::Int16, INT64_MAX, {-1}, {1}) == INT64_MAX - 1);
+    CHECK(numerics.saturated_accumulators == 0);
+    CHECK(sum(DType::Int8, INT32_MAX - 10, {3, 2}, {3, 1}) == INT32_MAX);
     CHECK(sum(DType::Int8, INT32_MIN, {-128}, {127}) == INT32_MIN);
     CHECK(sum(DType::Int16, INT64_MAX, {-32768}, {-32768}) == INT64_MAX);
     CHECK(sum(DType::Int16, INT64_MIN + 1, {-1}, {2}) == INT64_MIN);
-    CHECK(sum(DType::Int16, INT64_MIN + 1, {-1}, {1}) == INT64_MIN);
-    CHECK(sum(DType::Int16, INT64_MAX, {-1}, {1}) == INT64_MAX - 1);
+    CHECK(numerics.saturated_accumulators == 4);
 }
 
 TEST_CASE("mmad of fp8 and tf32 sums products in fp32") {
@@ -269,4 +273,73 @@ TEST_CASE("vbrcb and vand keep the bits of every format") {
     bench.put(mask, Integers{-1, 0, -1, 0});
     bench.run(isa::Vand{{a, a, mask}});
     CHECK(bench.get<std::int64_t>(a) == Integers{-8, 0, -3, 0});
+}
+
+TEST_CASE("a step's record counts what its format lost, in units of what it stored") {
+    static constexpr std::int16_t kStep = 3;
+    const auto record = [](DType to, float scale, const std::vector<float>& values) {
+        Bench bench;
+        fn::Numerics numerics;
+        const auto count = std::ssize(values);
+        const isa::Tile c = tile(Memory::L0c, DType::Fp32, 1, count);
+        const isa::Tile ub = tile(Memory::Ub, to, 1, count);
+        bench.put(c, values);
+        bench.run(isa::Fixpipe{ub, c, false, scale}, &numerics);
+        CHECK(numerics.steps.empty());
+        const std::vector<double> unseen = bench.get<double>(ub);
+        bench.run(isa::Fixpipe{ub, c, false, scale, kStep}, &numerics);
+        const std::vector<double> seen = bench.get<double>(ub);
+        CHECK(std::equal(seen.begin(), seen.end(), unseen.begin(), [](double x, double y) {
+            return x == y || (std::isnan(x) && std::isnan(y));
+        }));
+        REQUIRE(numerics.steps.size() == 1);
+        return numerics.steps.at(kStep);
+    };
+    const std::vector<float> values{0, 1, -449, 3e-8F, 2e-8F, 65520, -HUGE_VALF, NAN, 465, 464};
+
+    const fn::StepNumerics half = record(DType::Fp16, 1, values);
+    CHECK(half.stored == 10);
+    CHECK(half.peak == 465);
+    CHECK(half.saturated == 2); // 65520 and the infinity
+    CHECK(half.flushed == 1);   // 2e-8 is less than half of 2^-24
+
+    const fn::StepNumerics e4m3 = record(DType::Fp8E4m3, 1, values);
+    CHECK(e4m3.peak == 448);
+    CHECK(e4m3.saturated == 3); // 464 rounds to 448
+    CHECK(e4m3.flushed == 2);
+
+    const fn::StepNumerics int8 = record(DType::Int8, 0.25F, values);
+    CHECK(int8.stored == 10);
+    CHECK(int8.peak == 128);
+    CHECK(int8.saturated == 3); // 16380, the infinity and the NaN
+    CHECK(int8.flushed == 3);   // 0.25 too
+
+    const fn::StepNumerics raw = record(DType::Fp32, 1, values);
+    CHECK(raw.peak == 65520);
+    CHECK(raw.saturated == 1);
+    CHECK(raw.flushed == 0);
+}
+
+TEST_CASE("a record grows with every store of its step, vcast included, in place or not") {
+    Bench bench;
+    fn::Numerics numerics;
+    const isa::Tile wide = isa::dense(Memory::Ub, DType::Fp32, 0, 1, 4);
+    const isa::Tile narrow = isa::dense(Memory::Ub, DType::Int4, 0, 1, 4);
+    for (const std::vector<float>& values :
+         {std::vector<float>{1, -8, 0.25F, 0}, std::vector<float>{9, -3, 7.5F, 7.25F}}) {
+        bench.put(wide, values);
+        bench.run(isa::Vcast{narrow, wide, 0}, &numerics);
+    }
+    CHECK(numerics.steps.at(0).stored == 8);
+    CHECK(numerics.steps.at(0).peak == 8);
+    CHECK(numerics.steps.at(0).saturated == 1);
+    CHECK(numerics.steps.at(0).flushed == 1);
+}
+
+TEST_CASE("scale and step are in the text where they are set") {
+    const isa::Tile c = tile(Memory::L0c, DType::Int32, 16, 16);
+    const isa::Tile to = tile(Memory::L1, DType::Int8, 16, 16);
+    CHECK(isa::to_text(isa::Fixpipe{to, c}) == "fixpipe l1[0] int8 16x16, l0c[0] int32 16x16");
+    CHECK(isa::to_text(isa::Fixpipe{to, c, false, 0.5F, 2}) ==
+          "fixpipe l1[0] int8 16x16, l0c[0] int32 16x16 * 0.5 step 2");
 }

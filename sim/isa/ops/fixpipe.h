@@ -3,6 +3,7 @@
 
 #include "sim/isa/tile.h"
 
+#include <cstdint>
 #include <string_view>
 
 namespace npusim::isa {
@@ -18,6 +19,7 @@ struct Fixpipe {
     Tile from;
     bool cold = false; ///< the GM side lives in HBM rather than in L2
     float scale = 1;
+    std::int16_t step = -1; ///< of the algorithm, for the record of numerics; -1: not recorded
 };
 
 } // namespace npusim::isa

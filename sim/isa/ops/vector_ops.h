@@ -94,6 +94,7 @@ struct Vcast {
     static constexpr std::string_view kDoc = "to[R,C] = from converted to to's dtype";
     Tile to;
     Tile from;
+    std::int16_t step = -1; ///< of the algorithm, for the record of numerics; -1: not recorded
 };
 
 /// Transposition: to [C,R] = transpose of from [R,C], one dtype, bits unchanged; R and C multiples

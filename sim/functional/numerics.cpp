@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/functional/numerics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+namespace npusim::functional {
+
+namespace {
+
+/// Whether `stored` lies at the end of the range because `value` is beyond it. Where that leaves a
+/// finite number, it is farther from `value` than rounding goes: half the format's widest step.
+bool saturated(DType dtype, double value, double stored) {
+    if (is_integer(dtype)) {
+        return !(std::abs(value - stored) <= 0.5);
+    }
+    constexpr double kHalfStepAt448 = 16;
+    return std::isinf(stored) ||
+           (dtype == DType::Fp8E4m3 && std::abs(value - stored) > kHalfStepAt448);
+}
+
+} // namespace
+
+void Numerics::record(std::int16_t step,
+                      DType dtype,
+                      const std::vector<double>& values,
+                      const std::vector<double>& stored) {
+    StepNumerics& numerics = steps[step];
+    numerics.stored += std::ssize(stored);
+    for (std::size_t i = 0; i < stored.size(); ++i) {
+        if (saturated(dtype, values[i], stored[i])) {
+            ++numerics.saturated;
+        } else if (values[i] != 0 && stored[i] == 0) {
+            ++numerics.flushed;
+        }
+        if (std::isfinite(stored[i])) {
+            numerics.peak = std::max(numerics.peak, std::abs(stored[i]));
+        }
+    }
+}
+
+} // namespace npusim::functional
