@@ -349,7 +349,10 @@ TEST_CASE("a bad command line is one error with what is allowed, exit code 2") {
     CHECK_THAT(refusal(run + "-k inverse/neumann -p nothing=1"),
                Contains("no kernel here has this parameter"));
     CHECK_THAT(refusal(run + "-k inverse/neumann --chunk 48"), Contains("16, 32, 64, 128"));
-    CHECK_THAT(refusal(run + "-k inverse/neumann --dtype fp8"), Contains("fp32, tf32, fp16, bf16, fp8e4m3"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann --dtype fp8"),
+               Contains("fp32, tf32, fp16, bf16, fp8e4m3"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann --dtype tf32"),
+               Contains("cube.formats: no format tf32 (allowed: fp32, fp16, bf16, int8, int4)"));
     CHECK_THAT(refusal(run + "-k inverse/neumann --format xml"), Contains("text,json,csv"));
     CHECK_THAT(refusal(run + "-k inverse/neumann --seed -1"), Contains("--seed"));
     CHECK_THAT(refusal(run + "-k inverse/neumann --count -1"), Contains("--count"));
