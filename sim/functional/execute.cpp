@@ -75,6 +75,7 @@ void convert(const Tile& to, const Tile& from, float scale, CoreMemory& memory) 
 void run(const isa::Copy& op, CoreMemory& memory) {
     move(op.to, op.from, memory);
 }
+
 /// convert, with a record of it if `step` and `numerics` ask for one.
 void convert_step(const Tile& to,
                   const Tile& from,

@@ -51,6 +51,19 @@ void store_codes(std::byte* to, std::int64_t count, const Value* values, Encode 
     }
 }
 
+void load_fp32(const std::byte* from, std::int64_t count, float* out) {
+    std::memcpy(out, from, static_cast<std::size_t>(count) * sizeof *out);
+}
+template <class Value> void load_fp32(const std::byte* from, std::int64_t count, Value* out) {
+    load_codes<float>(from, count, out, [](float value) { return value; });
+}
+void store_fp32(std::byte* to, std::int64_t count, const float* values) {
+    std::memcpy(to, values, static_cast<std::size_t>(count) * sizeof *values);
+}
+template <class Value> void store_fp32(std::byte* to, std::int64_t count, const Value* values) {
+    store_codes<float>(to, count, values, [](Value value) { return static_cast<float>(value); });
+}
+
 template <class Int, class Value>
 void load_integers(const std::byte* from, std::int64_t count, Value* out) {
     load_codes<Int>(from, count, out, [](Int code) { return std::int64_t{code}; });
@@ -110,7 +123,7 @@ void load_row(const isa::Tile& tile, const std::byte* base, std::int64_t row, Va
     switch (tile.dtype) {
     case DType::Fp32:
     case DType::Tf32:
-        return load_codes<float>(from, tile.cols, out, [](float value) { return value; });
+        return load_fp32(from, tile.cols, out);
     case DType::Fp16:
         return load_codes<std::uint16_t>(
             from, tile.cols, out, [](std::uint16_t code) { return from_fp16(code); });
@@ -141,8 +154,7 @@ void store_row(const isa::Tile& tile, std::byte* base, std::int64_t row, const V
     std::byte* to = base + row * tile.stride_bytes;
     switch (tile.dtype) {
     case DType::Fp32:
-        return store_codes<float>(
-            to, tile.cols, values, [](Value value) { return static_cast<float>(value); });
+        return store_fp32(to, tile.cols, values);
     case DType::Tf32:
         return store_codes<float>(
             to, tile.cols, values, [](Value value) { return to_tf32(narrow(value)); });

@@ -49,8 +49,8 @@ class Bench {
 using Integers = std::vector<std::int64_t>;
 
 Integers random_integers(std::mt19937& random, std::int64_t count, DType dtype) {
-    const std::int64_t limit = std::int64_t{1} << (bits_of(dtype) - 1);
-    std::uniform_int_distribution<std::int64_t> any(-limit, limit - 1);
+    const auto low = static_cast<std::int64_t>(~std::uint64_t{0} << (bits_of(dtype) - 1));
+    std::uniform_int_distribution<std::int64_t> any(low, -(low + 1));
     Integers values(static_cast<std::size_t>(count));
     std::ranges::generate(values, [&] { return any(random); });
     return values;
