@@ -50,8 +50,8 @@ struct Term {
 /// in order, and the sum's own loads come before its result can exist.
 class CubeProducts {
   public:
-    /// For matrices up to [n,n]. Throws ConfigError if the cube lacks `dtype` or they do not fit L0A,
-    /// L0B or L0C.
+    /// For matrices up to [n,n]. Throws ConfigError if the cube lacks `dtype` or they do not fit
+    /// L0A, L0B or L0C.
     CubeProducts(const config::HardwareConfig& hardware,
                  DType dtype,
                  std::int64_t n,

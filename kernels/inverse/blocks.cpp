@@ -13,15 +13,26 @@ std::int64_t smallest_moved_block(DType dtype) {
     return kFractalRows * std::max<std::int64_t>(1, isa::kFractalRowBytes / bytes);
 }
 
-Matrix join_blocks(Recipe& recipe, Matrix x, std::int64_t from, std::int64_t to) {
+Matrix join_blocks(Recipe& recipe, Matrix x, std::int64_t from, std::int64_t to, DType dtype) {
+    const std::int64_t fractal = smallest_moved_block(dtype);
     for (std::int64_t block = from; block < to; block *= 2) {
-        const Matrix m = recipe.step("M", x.odd(block) * kInput + kIdentity);
-        x = recipe.step("X", m * x.even(block) + x.odd(block));
+        if (block < fractal) {
+            const Matrix p = recipe.step("P", x * kInput);
+            const Matrix meet = recipe.step("J", p * x, {Part::Kind::Pairs, block});
+            x = recipe.step("X", x + meet);
+        } else {
+            const Matrix m = recipe.step("M", x.odd(block) * kInput + kIdentity);
+            x = recipe.step("X", m * x.even(block) + x.odd(block));
+        }
     }
     return x;
 }
 
-void in_blocks(Recipe& recipe, std::int64_t block, const std::function<Matrix(Recipe&)>& method) {
+void in_blocks(Recipe& recipe,
+               std::int64_t block,
+               DType dtype,
+               const std::function<Matrix(Recipe&)>& method) {
+    block = std::max(block, smallest_moved_block(dtype));
     if (block >= recipe.size()) {
         method(recipe);
         return;
@@ -29,7 +40,7 @@ void in_blocks(Recipe& recipe, std::int64_t block, const std::function<Matrix(Re
     recipe.within(block);
     const Matrix x = method(recipe);
     recipe.within(0);
-    join_blocks(recipe, x, block, recipe.size());
+    join_blocks(recipe, x, block, recipe.size(), dtype);
 }
 
 } // namespace npusim::inverse

@@ -18,12 +18,17 @@ std::int64_t smallest_moved_block(DType dtype);
 ///
 ///     T = (Q A + I) P + Q        T21 = Q A21 P
 ///
-/// (Bunch-Hopcroft, unrolled as in arXiv 2605.21325). Blocks are picked on the way into L0.
-Matrix join_blocks(Recipe& recipe, Matrix x, std::int64_t from, std::int64_t to);
+/// (Bunch-Hopcroft, unrolled as in arXiv 2605.21325). Blocks are picked on the way into L0. Those
+/// too small for that are not: X A X is formed whole, of an X that is zero outside its blocks, and
+/// the vector unit cuts it to the places where pairs meet.
+Matrix join_blocks(Recipe& recipe, Matrix x, std::int64_t from, std::int64_t to, DType dtype);
 
 /// `method` on each diagonal block of side `block`, the blocks then joined: how a method that fails
 /// or overflows on a large chunk serves it (arXiv 2606.06034 does 128 as 2 x 64). Without blocks if
-/// `block` is no less than the recipe's size.
-void in_blocks(Recipe& recipe, std::int64_t block, const std::function<Matrix(Recipe&)>& method);
+/// `block` is no less than the recipe's size; blocks are no smaller than `smallest_moved_block`.
+void in_blocks(Recipe& recipe,
+               std::int64_t block,
+               DType dtype,
+               const std::function<Matrix(Recipe&)>& method);
 
 } // namespace npusim::inverse

@@ -28,7 +28,7 @@ constexpr std::array<std::string_view, 13> kVectorOps{"vadd",
                                                       "vand",
                                                       "vbrcb",
                                                       "vcast",
-                                                       "vtranspose",
+                                                      "vtranspose",
                                                       "vdup"};
 
 constexpr std::int64_t kKiB = 1024;

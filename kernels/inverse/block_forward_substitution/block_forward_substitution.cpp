@@ -2,19 +2,28 @@
 #include "kernels/inverse/block_forward_substitution/block_forward_substitution.h"
 
 #include "kernels/inverse/blocks.h"
+#include "sim/base/error.h"
+
+#include <fmt/format.h>
 
 namespace npusim::inverse {
 
 Recipe BlockForwardSubstitution::recipe(std::int64_t size,
-                                        DType /*dtype*/,
+                                        DType dtype,
                                         const kernels::ParameterValues& /*values*/) const {
     constexpr std::int64_t kBlock = 16;
+    if (smallest_moved_block(dtype) > kBlock) {
+        throw ConfigError(fmt::format("--dtype {}: inverse/block-forward-substitution has 16x16 "
+                                      "blocks, which transfers cannot pick out of rows of bytes "
+                                      "(allowed: formats of 16 bits or more)",
+                                      to_string(dtype)));
+    }
     Recipe r(size);
     const Matrix x = r.block_inverse("X", kBlock);
     if (size == kBlock) {
         r.step("T", x); // the result leaves by the cube
     }
-    join_blocks(r, x, kBlock, size);
+    join_blocks(r, x, kBlock, size, dtype);
     return r;
 }
 

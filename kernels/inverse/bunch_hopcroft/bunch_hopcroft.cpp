@@ -9,15 +9,9 @@ Recipe BunchHopcroft::recipe(std::int64_t size,
                              DType dtype,
                              const kernels::ParameterValues& /*values*/) const {
     Recipe r(size);
-    const auto pairs = [](std::int64_t block) { return Part{Part::Kind::Pairs, block}; };
-    const std::int64_t fractal = smallest_moved_block(dtype);
-    Matrix x = r.step("X", kIdentity + r.masked_input("J", pairs(1)));
-    for (std::int64_t block = 2; block < fractal; block *= 2) {
-        const Matrix p = r.step("P", x * kInput);
-        const Matrix j = r.step("J", p * x, pairs(block));
-        x = r.step("X", x + j);
-    }
-    join_blocks(r, x, fractal, size);
+    // Two rows meet in an entry of A itself.
+    const Matrix x = r.step("X", kIdentity + r.masked_input("J", {Part::Kind::Pairs, 1}));
+    join_blocks(r, x, 2, size, dtype);
     return r;
 }
 

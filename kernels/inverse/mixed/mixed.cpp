@@ -16,7 +16,7 @@ Mixed::recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& /*
         y = r.step("Y", y * y);
         x = r.step("X", x + x * y);
     }
-    join_blocks(r, x, block, size);
+    join_blocks(r, x, block, size, dtype);
     return r;
 }
 

@@ -183,10 +183,11 @@ kernels::ParameterValues Neumann::settle(const kernels::Problem& problem,
 }
 
 Recipe
-Neumann::recipe(std::int64_t size, DType /*dtype*/, const kernels::ParameterValues& values) const {
+Neumann::recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& values) const {
     Recipe r(size);
-    in_blocks(
-        r, values.at("block"), [&](Recipe& recipe) { return Series(recipe, values).inverse(); });
+    in_blocks(r, values.at("block"), dtype, [&](Recipe& recipe) {
+        return Series(recipe, values).inverse();
+    });
     return r;
 }
 

@@ -5,17 +5,23 @@
 
 namespace npusim::inverse {
 
-Recipe Radix4::recipe(std::int64_t size,
-                      DType /*dtype*/,
-                      const kernels::ParameterValues& /*values*/) const {
+Recipe
+Radix4::recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& /*values*/) const {
     Recipe r(size);
-    const Matrix n1 = r.masked_input("N", {Part::Kind::Diagonal, 4});
+    /// A inside the diagonal blocks of `side`, cut out by the vector unit where transfers cannot.
+    const auto within = [&](std::int64_t side) {
+        return side >= size ? kInput
+               : side >= smallest_moved_block(dtype)
+                   ? kInput.diagonal(side)
+                   : r.masked_input("A", {Part::Kind::Diagonal, side});
+    };
+    const Matrix n1 = within(4);
     const Matrix n2 = r.step("N2", n1 * n1);
     Matrix x = r.step("X", kIdentity + n1 + n2 + n1 * n2);
     Matrix inside = n1; // A inside the blocks done so far
     std::int64_t block = 4;
     for (; 4 * block <= size; block *= 4) {
-        const Matrix wider = 4 * block < size ? kInput.diagonal(4 * block) : kInput;
+        const Matrix wider = within(4 * block);
         const Matrix f = r.step("F", wider - inside);
         const Matrix m = r.step("M", x * f);
         const Matrix m2 = r.step("M2", m * m);
@@ -23,7 +29,7 @@ Recipe Radix4::recipe(std::int64_t size,
         x = r.step("X", y + m2 * y);
         inside = wider;
     }
-    join_blocks(r, x, block, size);
+    join_blocks(r, x, block, size, dtype);
     return r;
 }
 
