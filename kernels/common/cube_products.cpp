@@ -74,18 +74,27 @@ Operand CubeProducts::operand(const isa::Tile& tile, Pipe writer) {
     return {tile, writer, emit_.signal(writer, Pipe::Mte1), ++serials_, {}};
 }
 
-void CubeProducts::sum(const isa::Tile& to, std::span<const Term> terms, bool cold) {
-    Result& result = results_[next_result_++ % results_.size()];
-    const isa::Tile c = shaped(result.room, to.rows, to.cols);
-    emit_.await(Pipe::FixPipe, Pipe::Cube, result.released);
+void CubeProducts::sum(const isa::Tile& to, std::span<const Term> terms, const Way& way) {
+    const isa::Tile c = form(to.rows, terms);
+    emit_(isa::Fixpipe{to, c, way.cold, way.scale, way.step});
+    release();
+}
+
+isa::Tile CubeProducts::form(std::int64_t size, std::span<const Term> terms) {
+    formed_ = &results_[next_result_++ % results_.size()];
+    const isa::Tile c = shaped(formed_->room, size, size);
+    emit_.await(Pipe::FixPipe, Pipe::Cube, formed_->released);
     bool accumulate = false;
     for (const Term& term : terms) {
         multiply(c, term, accumulate);
         accumulate = true;
     }
     emit_.await(Pipe::Cube, Pipe::FixPipe, emit_.signal(Pipe::Cube, Pipe::FixPipe));
-    emit_(isa::Fixpipe{to, c, cold});
-    result.released = emit_.signal(Pipe::FixPipe, Pipe::Cube);
+    return c;
+}
+
+void CubeProducts::release() {
+    formed_->released = emit_.signal(Pipe::FixPipe, Pipe::Cube);
 }
 
 void CubeProducts::multiply(const isa::Tile& c, const Term& term, bool accumulate) {

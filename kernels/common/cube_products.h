@@ -38,6 +38,13 @@ struct Term {
     Operand right;
 };
 
+/// How a result leaves L0C.
+struct Way {
+    bool cold = false;      ///< to HBM
+    std::int16_t step = -1; ///< Fixpipe::step
+    float scale = 1;        ///< Fixpipe::scale
+};
+
 /// Sums of products of square matrices on the cube: L1 -> L0A/L0B -> mmad -> L0C -> out.
 ///
 /// L0A and L0B are kept as small caches of operands: what is still there from an earlier product is
@@ -62,9 +69,14 @@ class CubeProducts {
     /// Names what now is in `tile`, put there by the last instruction of `writer`.
     Operand operand(const isa::Tile& tile, Pipe writer);
 
-    /// to = sum of the terms, in order, rounded once to `to.dtype`; the caller says what follows on
-    /// FixPipe by signalling from it.
-    void sum(const isa::Tile& to, std::span<const Term> terms, bool cold = false);
+    /// to = scaled sum of the terms, in order, rounded once to `to.dtype`; the caller says what
+    /// follows on FixPipe by signalling from it.
+    void sum(const isa::Tile& to, std::span<const Term> terms, const Way& way);
+
+    /// The two halves of `sum`, for results that leave by other ways: the sum [size,size] in L0C,
+    /// ready for FixPipe, and the end of its use there.
+    isa::Tile form(std::int64_t size, std::span<const Term> terms);
+    void release();
 
   private:
     /// What one place in L0A or L0B holds.
@@ -102,6 +114,7 @@ class CubeProducts {
         Ticket released;
     };
     std::vector<Result> results_;
+    Result* formed_ = nullptr; ///< by the last `form`
     Operand zero_;
     std::size_t next_result_ = 0;
     std::int64_t clock_ = 0;   ///< counts fetches, for the least recently used slot

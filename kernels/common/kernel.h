@@ -8,20 +8,42 @@
 #include "sim/isa/program.h"
 #include "sim/isa/tile.h"
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace npusim::kernels {
 
+/// What shares one scale of an integer format: real value = scale * stored integer, symmetric.
+enum class Scaling : std::uint8_t {
+    Tensor, ///< a stored matrix of all chunks, set beforehand from a calibration set
+    Head,   ///< the same for each group of chunks (a head, a kind of input)
+    Matrix, ///< one chunk's matrix, from its own largest entry, found while running
+};
+inline constexpr std::array<std::string_view, 3> kScalingNames{"tensor", "head", "matrix"};
+constexpr std::string_view to_string(Scaling scaling) {
+    return kScalingNames[static_cast<std::size_t>(scaling)];
+}
+
+/// What scales are set from.
+struct Calibration {
+    std::span<const double> matrices;     ///< A [., chunk, chunk]
+    std::vector<std::int64_t> group_of;   ///< by calibration matrix
+    std::vector<std::int64_t> group_of_a; ///< by matrix of the problem
+};
+
 /// `count` matrices A [chunk, chunk], strictly lower, of one dtype; wanted: T = (I - A)^-1 each.
 struct Problem {
     std::int64_t count = 0;
     std::int64_t chunk = 0;
     DType dtype = DType::Fp16;
+    Scaling scaling = Scaling::Tensor;        ///< of integer formats
+    const Calibration* calibration = nullptr; ///< of integer formats; null: timing only
 };
 
 /// A kernel's own knob: `name=value` on the command line.
@@ -54,6 +76,15 @@ class Plan {
     [[nodiscard]] virtual isa::Tile input(std::int64_t index) const = 0;
     /// Matrix `index` of the output, alike.
     [[nodiscard]] virtual isa::Tile output(std::int64_t index) const = 0;
+    /// Real value of 1 in matrix `index` of the input; 1 but for integer formats.
+    [[nodiscard]] virtual double input_scale(std::int64_t /*index*/) const { return 1; }
+    /// The same of the output, once the program has run.
+    [[nodiscard]] virtual double output_scale(std::int64_t /*index*/,
+                                              const functional::GlobalMemory& /*gm*/) const {
+        return 1;
+    }
+    /// Names of the steps by which results are recorded (Fixpipe::step, Vcast::step).
+    [[nodiscard]] virtual std::vector<std::string> steps() const { return {}; }
     /// Writes the constants the kernel reads (identities, masks).
     virtual void write_constants(functional::GlobalMemory& gm) const = 0;
 };

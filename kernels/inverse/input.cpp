@@ -187,9 +187,11 @@ void add_activations(const fs::path& folder, const InputCase& wanted, Matrices& 
     const std::int64_t chunk = batch.size;
     const std::int64_t chunks = ceil_div(tokens, chunk);
     const std::int64_t count = checked_count(folder, value_heads * chunks, chunk, wanted.count);
+    const std::int64_t first_head = batch.heads.empty() ? 0 : batch.heads.back() + 1;
     const std::span<double> values = add_case(batch, wanted.name, count);
     for (std::int64_t m = 0; m < count; ++m) {
         const std::int64_t head = m / chunks;
+        batch.heads.push_back(first_head + head);
         const std::int64_t first = m % chunks * chunk;
         const auto length = static_cast<std::size_t>(std::min(chunk, tokens - first));
         const std::int64_t key_row = head * key_heads / value_heads * tokens + first;
@@ -494,6 +496,10 @@ Matrices load_input(const std::string& spec,
             add_file(wanted.name, wanted, batch);
         } else {
             fail_unknown(wanted.name);
+        }
+        if (std::ssize(batch.heads) < batch.count) {
+            const std::int64_t head = batch.heads.empty() ? 0 : batch.heads.back() + 1;
+            batch.heads.resize(static_cast<std::size_t>(batch.count), head);
         }
     }
     return batch;

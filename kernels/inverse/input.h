@@ -21,6 +21,7 @@ struct Matrices {
     std::int64_t size = 0;
     std::vector<double> values;   ///< [count, size, size], row-major
     std::vector<InputCase> cases; ///< in the order of `values`; their counts add up to `count`
+    std::vector<std::int64_t> heads = {}; ///< by matrix: the head it is of; one a made-up case
 };
 
 /// The cases of `spec`: its entries between commas, with `suite` written out. A case has `count`

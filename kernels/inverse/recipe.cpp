@@ -145,8 +145,10 @@ std::int64_t Recipe::products() const {
     return count;
 }
 
-std::vector<double>
-evaluate(const Recipe& recipe, std::span<const double> a, const Rounding& store) {
+namespace {
+
+std::vector<std::vector<double>>
+carry_out(const Recipe& recipe, std::span<const double> a, const Rounding& store) {
     Evaluator evaluator(recipe, a);
     const std::size_t last = recipe.values().size() - 1;
     for (const Recipe::Value& value : recipe.values()) {
@@ -156,7 +158,18 @@ evaluate(const Recipe& recipe, std::span<const double> a, const Rounding& store)
         }
         evaluator.results.push_back(std::move(result));
     }
-    return evaluator.results.back();
+    return std::move(evaluator.results);
+}
+
+} // namespace
+
+std::vector<double>
+evaluate(const Recipe& recipe, std::span<const double> a, const Rounding& store) {
+    return std::move(carry_out(recipe, a, store).back());
+}
+
+std::vector<std::vector<double>> evaluate_all(const Recipe& recipe, std::span<const double> a) {
+    return carry_out(recipe, a, {});
 }
 
 } // namespace npusim::inverse

@@ -124,6 +124,9 @@ class Recipe {
     std::vector<Value> values_;
 };
 
+/// Every matrix of `recipe` for one A [n,n], in double precision, by value of the recipe.
+std::vector<std::vector<double>> evaluate_all(const Recipe& recipe, std::span<const double> a);
+
 /// What a number format does to the entries of a stored matrix.
 using Rounding = std::function<void(std::span<double>)>;
 

@@ -55,20 +55,70 @@ class Slots {
 
 } // namespace
 
-RecipeLayout::RecipeLayout(const Recipe& recipe)
-    : homes(recipe.values().size()), mask_of(recipe.values().size()), trip_(recipe.values().size()),
+RecipeLayout::RecipeLayout(const Recipe& recipe, Sums sums)
+    : products(recipe.values().size()), addends(recipe.values().size()),
+      multiplied(recipe.values().size()), homes(recipe.values().size()),
+      mask_of(recipe.values().size()), sums_(sums), trip_(recipe.values().size()),
       phase_of_(recipe.values().size()) {
+    if (sums != Sums::Cube) {
+        split_sums(recipe);
+    }
     find_trips(recipe);
     find_constants(recipe);
     cut_into_phases(recipe);
     find_homes(recipe);
 }
 
+/// A product with a constant is a matrix times a number: the vector unit adds it.
+void RecipeLayout::split_sums(const Recipe& recipe) {
+    const std::vector<Value>& values = recipe.values();
+    const auto constant = [&](const Matrix& matrix) {
+        return values[matrix.value].kind == Kind::Constant;
+    };
+    for (std::size_t v = 0; v < values.size(); ++v) {
+        if (values[v].kind == Kind::MaskedInput) {
+            addends[v].push_back({kInput, 1});
+        }
+        for (const Product& term : values[v].terms) {
+            if (!constant(term.left) && !constant(term.right)) {
+                assert(!products[v]); // scales differ from product to product
+                products[v] = term;
+                continue;
+            }
+            const bool both = constant(term.left) && constant(term.right);
+            const Matrix& number = constant(term.left) ? term.left : term.right;
+            const Matrix& matrix = constant(term.left) ? term.right : term.left;
+            const double factor = values[number.value].scale;
+            addends[v].push_back(both ? Addend{kIdentity, factor * values[matrix.value].scale}
+                                      : Addend{matrix, factor});
+        }
+    }
+}
+
+/// Calls `visit` with every operand that the cube loads for step `value`.
+template <class F>
+void RecipeLayout::for_each_cube_operand(const Recipe& recipe, std::size_t value, F visit) {
+    if (sums_ == Sums::Cube) {
+        for_each_operand(recipe.values()[value], visit);
+    } else if (products[value]) {
+        visit(products[value]->left);
+        visit(products[value]->right);
+    }
+}
+
 void RecipeLayout::find_trips(const Recipe& recipe) {
-    for (std::size_t v = 0; v < recipe.values().size(); ++v) {
-        const Value& value = recipe.values()[v];
-        trip_[v] =
-            is_step(value) && (value.kind != Kind::Sum || value.part.kind != Part::Kind::All);
+    const std::vector<Value>& values = recipe.values();
+    std::vector<bool> added(values.size()); // by the vector unit, which must have seen it
+    for (const std::vector<Addend>& list : addends) {
+        for (const Addend& addend : list) {
+            added[addend.matrix.value] = true;
+        }
+    }
+    for (std::size_t v = 0; v < values.size(); ++v) {
+        const Value& value = values[v];
+        const bool cut = value.kind != Kind::Sum || value.part.kind != Part::Kind::All;
+        trip_[v] = is_step(value) &&
+                   (cut || !addends[v].empty() || added[v] || sums_ == Sums::AlwaysVector);
         if (!trip_[v]) {
             continue;
         }
@@ -77,7 +127,7 @@ void RecipeLayout::find_trips(const Recipe& recipe) {
         largest_trip = std::max(largest_trip, size);
         if (value.kind == Kind::BlockInverse) {
             inverts_blocks = true;
-        } else {
+        } else if (cut) {
             const Mask mask{value.part, size};
             mask_of[v] = static_cast<std::size_t>(std::ranges::find(masks, mask) - masks.begin());
             if (mask_of[v] == masks.size()) {
@@ -85,7 +135,7 @@ void RecipeLayout::find_trips(const Recipe& recipe) {
             }
         }
     }
-    assert(!trip_.back()); // the last step goes straight to its place in GM
+    assert(sums_ != Sums::Cube || !trip_.back()); // the last step goes straight to its place in GM
 }
 
 void RecipeLayout::find_constants(const Recipe& recipe) {
@@ -94,16 +144,17 @@ void RecipeLayout::find_constants(const Recipe& recipe) {
             constants.push_back(constant);
         }
     };
-    for (const Value& value : recipe.values()) {
-        for_each_operand(value, [&](const Matrix& matrix) {
+    for (std::size_t v = 0; v < recipe.values().size(); ++v) {
+        const std::int64_t block = recipe.values()[v].block;
+        for_each_cube_operand(recipe, v, [&](const Matrix& matrix) {
+            multiplied[matrix.value] = true;
             const Kind kind = recipe.values()[matrix.value].kind;
             if (kind == Kind::Constant) {
                 need(matrix.value);
             }
             cube_reads_input = cube_reads_input || kind == Kind::Input;
             // In a step within blocks, a part that is such a block leaves nothing out.
-            if (matrix.part.kind != Part::Kind::All &&
-                (value.block == 0 || matrix.part.size < value.block)) {
+            if (matrix.part.kind != Part::Kind::All && (block == 0 || matrix.part.size < block)) {
                 need(kZero);
             }
         });
@@ -119,7 +170,7 @@ void RecipeLayout::cut_into_phases(const Recipe& recipe) {
             continue;
         }
         bool waits = false;
-        for_each_operand(value, [&](const Matrix& matrix) {
+        for_each_cube_operand(recipe, v, [&](const Matrix& matrix) {
             waits = waits || (trip_[matrix.value] && phase_of_[matrix.value] + 1 == phases.size());
         });
         if (waits) {

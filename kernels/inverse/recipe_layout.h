@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace npusim::inverse {
@@ -20,7 +21,13 @@ struct Mask {
 /// phases between such trips, and a place for each stored matrix, shared by matrices that are never
 /// needed at the same time.
 struct RecipeLayout {
-    explicit RecipeLayout(const Recipe& recipe);
+    /// How sums are formed, by number format.
+    enum class Sums : std::uint8_t {
+        Cube,   ///< floats: in the cube's accumulator
+        Vector, ///< integers: a product leaves the cube alone; the vector unit adds and rescales
+        AlwaysVector, ///< integers whose scale is found on the way: single products pass it too
+    };
+    RecipeLayout(const Recipe& recipe, Sums sums);
 
     /// Stands in `constants` for a matrix of zeros.
     static constexpr std::size_t kZero = SIZE_MAX;
@@ -32,7 +39,16 @@ struct RecipeLayout {
         std::size_t slot = 0;
     };
 
-    std::vector<std::size_t> constants; ///< values to be loaded before anything else
+    /// A matrix added to a product by the vector unit.
+    struct Addend {
+        Matrix matrix; ///< the identity, A or a step
+        double factor = 1;
+    };
+
+    std::vector<std::optional<Product>> products; ///< by value: what the cube is asked for
+    std::vector<std::vector<Addend>> addends;     ///< by value; empty if sums are the cube's
+    std::vector<bool> multiplied;                 ///< by value: is an operand of the cube
+    std::vector<std::size_t> constants;           ///< values to be loaded before anything else
     std::vector<std::vector<std::size_t>> phases;
     std::vector<Home> homes; ///< by value
     std::size_t context_slots = 0;
@@ -47,11 +63,14 @@ struct RecipeLayout {
     [[nodiscard]] bool takes_trip(std::size_t value) const { return trip_[value]; }
 
   private:
+    void split_sums(const Recipe& recipe);
     void find_trips(const Recipe& recipe);
+    template <class F> void for_each_cube_operand(const Recipe& recipe, std::size_t value, F visit);
     void find_constants(const Recipe& recipe);
     void cut_into_phases(const Recipe& recipe);
     void find_homes(const Recipe& recipe);
 
+    Sums sums_;
     std::vector<bool> trip_;
     std::vector<std::size_t> phase_of_;
 };

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/inverse/recipe_plan.h"
 
-#include "kernels/common/batch_layout.h"
 #include "kernels/common/cube_products.h"
-#include "kernels/inverse/block_diagonal.h"
-#include "kernels/inverse/recipe_layout.h"
+#include "kernels/inverse/cube_work.h"
+#include "kernels/inverse/recipe_program.h"
+#include "kernels/inverse/trip_server.h"
 #include "sim/base/error.h"
 
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
-#include <optional>
 #include <utility>
 
 namespace npusim::inverse {
@@ -20,149 +19,53 @@ namespace {
 using isa::Tile;
 using kernels::CubeProducts;
 using kernels::Emitter;
-using kernels::Operand;
-using kernels::Term;
-using kernels::Ticket;
 using Kind = Recipe::Value::Kind;
-
-/// Cross-core events. To a vector core: the cube core has put a product into GM; it has done with
-/// the place where the next result for it goes. To the cube core: vector core v has put a result
-/// into GM.
-constexpr std::int32_t kProductInGm = 0;
-constexpr std::int32_t kPlaceFree = 1;
-constexpr std::int32_t kDone = 0;
 
 /// Matrices of a wave, where phases of several waves hide each other's trips and where nothing else
 /// does.
 constexpr std::int64_t kWaveLimit = 4;
 constexpr std::int64_t kLoneWaveLimit = 16;
 
-/// Diagonal block `index` of a step's result: `size` wide, at (`start`, `start`).
-struct BlockSpan {
-    std::int64_t start = 0;
-    std::int64_t size = 0;
-};
+/// Elements of a panel of rows that the vector unit works on at a time, in integer formats: enough
+/// to outweigh the start-up of its transfers, few enough for two in flight.
+constexpr std::int64_t kPanelElements = 2048;
 
-/// L1 of the cube core.
-struct CubeBuffers {
-    std::vector<Tile> constants;
-    std::vector<std::vector<Tile>> scratch;               ///< [matrix of a wave][slot]
-    std::vector<std::vector<std::vector<Tile>>> contexts; ///< [wave in flight][matrix][slot]
-};
+RecipeLayout::Sums sums_of(const kernels::Problem& problem) {
+    using enum RecipeLayout::Sums;
+    return !is_integer(problem.dtype)                    ? Cube
+           : problem.scaling == kernels::Scaling::Matrix ? AlwaysVector
+                                                         : Vector;
+}
 
-/// UB of the unit that serves trips.
-struct VectorBuffers {
-    std::vector<Tile> slots; ///< a trip's data comes in and is worked on in place
-    std::vector<Tile> masks; ///< fewer than the recipe has if they do not all fit
-};
-
-/// A phase of a wave, as the cube core gets to it.
-struct Stage {
-    std::int64_t wave = 0;
-    std::size_t phase = 0;
-};
-
-class RecipePlan : public kernels::Plan {
-  public:
-    RecipePlan(const config::HardwareConfig& hardware,
-               const kernels::Problem& problem,
-               Recipe recipe);
-
-    [[nodiscard]] isa::Program program(isa::CoreId core) const override {
-        const kernels::Range matrices =
-            kernels::share(problem_.count, hardware_.ai_cores, core.ai_core);
-        if (matrices.size() == 0) {
-            return {};
-        }
-        return split_ && core.unit > 0 ? vector_program(core, matrices)
-                                       : cube_program(core, matrices);
-    }
-    [[nodiscard]] std::int64_t gm_bytes() const override { return layout_.gm.used(); }
-    [[nodiscard]] Tile input(std::int64_t index) const override { return layout_.input(index); }
-    [[nodiscard]] Tile output(std::int64_t index) const override { return layout_.output(index); }
-    void write_constants(functional::GlobalMemory& gm) const override;
-
-  private:
-    friend class VectorWork;
-    friend class CubeWork;
-
-    void size_waves();
-    [[nodiscard]] std::optional<CubeBuffers> cube_buffers(std::int64_t waves,
-                                                          std::int64_t wave) const;
-    void lay_out_ub();
-    void lay_out_ring();
-
-    [[nodiscard]] const Recipe::Value& value(std::size_t index) const {
-        return recipe_.values()[index];
-    }
-    [[nodiscard]] std::int64_t blocks_of(std::size_t index) const {
-        return value(index).block == 0 ? 1 : problem_.chunk / value(index).block;
-    }
-    [[nodiscard]] BlockSpan span(std::size_t index, std::int64_t block) const {
-        const std::int64_t size = value(index).block == 0 ? problem_.chunk : value(index).block;
-        return {block * size, size};
-    }
-    /// Matrices of `wave` out of those of a core.
-    [[nodiscard]] kernels::Range wave_range(kernels::Range matrices, std::int64_t wave) const {
-        const std::int64_t begin = matrices.begin + wave * wave_;
-        return {begin, std::min(begin + wave_, matrices.end)};
-    }
-    [[nodiscard]] std::int64_t count_waves(kernels::Range matrices) const {
-        return ceil_div(matrices.size(), wave_);
-    }
-    /// Step s of a core runs phase p of wave s - p, so that a wave is on its trip while others use
-    /// the cube; one wave at a time, it runs all phases of wave s.
-    [[nodiscard]] std::int64_t count_steps(std::int64_t waves) const {
-        return skewed() ? waves + std::ssize(use_.phases) - 1 : waves;
-    }
-    [[nodiscard]] std::vector<Stage> stages(std::int64_t step, std::int64_t waves) const;
-    [[nodiscard]] bool skewed() const { return in_flight_ > 1; }
-    /// Where the result of trip number `trip` of an AI core stands in GM.
-    [[nodiscard]] Tile place(std::int64_t ai_core, std::int64_t trip, std::int64_t size) const {
-        const Tile& room =
-            ring_[static_cast<std::size_t>(ai_core * ring_slots_ + trip % ring_slots_)];
-        return isa::dense(room.memory, room.dtype, room.address, size, size);
-    }
-
-    isa::Program cube_program(isa::CoreId core, kernels::Range matrices) const;
-    isa::Program vector_program(isa::CoreId core, kernels::Range matrices) const;
-
-    const config::HardwareConfig& hardware_;
-    kernels::Problem problem_;
-    Recipe recipe_;
-    bool split_;
-    RecipeLayout use_;
-    kernels::BatchLayout layout_;
-    std::vector<Tile> constants_; ///< in GM, as use_.constants
-    std::vector<Tile> masks_;     ///< in GM, as use_.masks
-    std::int64_t wave_ = 1;       ///< matrices per wave
-    std::int64_t in_flight_ = 1;  ///< waves in L1 at a time
-    CubeBuffers l1_;
-    VectorBuffers ub_;
-    std::optional<BlockDiagonalInverse> diagonal_; ///< if the recipe has a use for it
-    std::int64_t ring_slots_ = 0;                  ///< places in GM per AI core
-    std::vector<Tile> ring_;
-    bool spills_ = false; ///< the ring is larger than L2
-};
+} // namespace
 
 RecipePlan::RecipePlan(const config::HardwareConfig& hardware,
                        const kernels::Problem& problem,
                        Recipe recipe)
     : hardware_(hardware), problem_(problem), recipe_(std::move(recipe)),
-      split_(hardware.composition == config::Composition::Split), use_(recipe_),
+      split_(hardware.composition == config::Composition::Split), use_(recipe_, sums_of(problem)),
       layout_(hardware, problem) {
     const std::int64_t n = problem.chunk;
     for (std::size_t i = 0; i < use_.constants.size(); ++i) {
         constants_.push_back(layout_.gm.tile(problem.dtype, n, n));
     }
     for (const Mask& mask : use_.masks) {
-        masks_.push_back(layout_.gm.tile(problem.dtype, mask.size, mask.size));
+        // Integers are cut while they are still sums in fp32.
+        masks_.push_back(
+            layout_.gm.tile(integer() ? DType::Fp32 : problem.dtype, mask.size, mask.size));
     }
     Emitter unused(hardware);
     const CubeProducts probe(hardware, problem.dtype, n, unused); // throws if L0 lacks the room
     size_waves();
+    if (integer()) {
+        set_scales();
+    }
     if (use_.trips > 0) {
-        lay_out_ub();
+        if (integer()) {
+            lay_out_integers();
+        } else {
+            lay_out_ub();
+        }
         if (split_) {
             lay_out_ring();
         }
@@ -193,7 +96,117 @@ void RecipePlan::lay_out_ring() {
     for (std::int64_t i = 0; i < hardware_.ai_cores * ring_slots_; ++i) {
         ring_.push_back(layout_.gm.tile(problem_.dtype, use_.largest_trip, use_.largest_trip));
     }
-    spills_ = hardware_.ai_cores * ring_slots_ * ring_.front().bytes() > hardware_.gm.l2_size_bytes;
+    std::int64_t bytes = ring_.front().bytes();
+    if (integer()) {
+        const DType accumulator = hardware_.cube_format(problem_.dtype).accumulator;
+        for (std::size_t i = 0; i < ring_.size(); ++i) {
+            products_.push_back(layout_.gm.tile(accumulator, use_.largest_trip, use_.largest_trip));
+        }
+        bytes += products_.front().bytes();
+    }
+    spills_ = hardware_.ai_cores * ring_slots_ * bytes > hardware_.gm.l2_size_bytes;
+}
+
+/// One slot is enough to work; a second hides transfers.
+void RecipePlan::lay_out_integers() {
+    const std::int64_t side = use_.largest_trip;
+    const DType accumulator = hardware_.cube_format(problem_.dtype).accumulator;
+    const bool dynamic = problem_.scaling == kernels::Scaling::Matrix;
+    std::size_t addends = 0;
+    for (const auto& list : use_.addends) {
+        addends = std::max(addends, list.size());
+    }
+    kernels::Allocator ub(hardware_, Memory::Ub);
+    IntegerBuffers& b = integers_;
+    b.panel_rows = std::min(side, kPanelElements / side);
+    const auto panel = [&](DType dtype) { return ub.tile(dtype, b.panel_rows, side); };
+    b.sum = ub.tile(DType::Fp32, side, side);
+    b.addend = panel(DType::Fp32);
+    b.identity = ub.tile(problem_.dtype, side, side);
+    if (dynamic) {
+        const std::int64_t blocks = 2;
+        const std::int64_t values = std::ssize(recipe_.values());
+        b.peaks = ub.tile(DType::Fp32, 1, hardware_.vector.repeat_bytes / 4);
+        b.peak = ub.tile(DType::Fp32, 1, isa::kVectorBlockBytes / 4);
+        b.inverse_scale = ub.tile(DType::Fp32, 1, isa::kVectorBlockBytes / 4);
+        b.scales = ub.tile(DType::Fp32, values * contexts() * blocks, isa::kVectorBlockBytes / 4);
+        input_scales_ = layout_.gm.tile(DType::Fp32, problem_.count, isa::kVectorBlockBytes / 4);
+        output_scales_ = layout_.gm.tile(DType::Fp32, problem_.count, isa::kVectorBlockBytes / 4);
+    }
+    identity_ = layout_.gm.tile(problem_.dtype, side, side);
+    const std::int64_t before = ub.used();
+    do {
+        IntegerBuffers::Slot slot{panel(accumulator), {}, {}, panel(problem_.dtype)};
+        for (std::size_t i = 0; i < addends; ++i) {
+            slot.addends.push_back(panel(problem_.dtype));
+        }
+        if (!masks_.empty()) {
+            slot.mask = panel(DType::Fp32);
+        }
+        b.slots.push_back(slot);
+    } while (b.slots.size() < 2 &&
+             2 * ub.used() - before <= hardware_.buffer(Memory::Ub).size_bytes);
+}
+
+void RecipePlan::set_scales() {
+    scales_.assign(recipe_.values().size(), ScaleTable(problem_));
+    if (problem_.calibration == nullptr) {
+        return;
+    }
+    const auto elements = static_cast<std::size_t>(problem_.chunk * problem_.chunk);
+    for (std::size_t m = 0; m < problem_.calibration->group_of.size(); ++m) {
+        const auto a = problem_.calibration->matrices.subspan(m * elements, elements);
+        if (problem_.scaling == kernels::Scaling::Matrix) {
+            scales_[kInput.value].take(m, a); // the others are found on the way
+            continue;
+        }
+        const std::vector<std::vector<double>> all = evaluate_all(recipe_, a);
+        for (std::size_t v = 0; v < all.size(); ++v) {
+            scales_[v].take(m, all[v]);
+        }
+    }
+}
+
+float RecipePlan::scale(std::size_t value, std::int64_t index) const {
+    return value == kIdentity.value ? 1 : scales_[value](index);
+}
+
+double RecipePlan::output_scale(std::int64_t index, const functional::GlobalMemory& gm) const {
+    if (!integer()) {
+        return 1;
+    }
+    if (problem_.scaling != kernels::Scaling::Matrix) {
+        return scale(recipe_.values().size() - 1, index);
+    }
+    const Tile block = output_scales_.block(index, 0, 1, 1);
+    float scale = 0;
+    functional::load_row(block, gm.data() + block.address, 0, &scale);
+    return scale;
+}
+
+std::vector<std::string> RecipePlan::steps() const {
+    std::vector<std::string> names;
+    std::ranges::transform(recipe_.values(), std::back_inserter(names), &Recipe::Value::name);
+    return names;
+}
+
+std::vector<Piece> RecipePlan::pieces(const Trip& trip,
+                                      const Matrix& matrix,
+                                      const std::function<Tile(BlockSpan)>& source) const {
+    const std::int64_t n = problem_.chunk;
+    if (trip.span.size < n) {
+        return {{0, source(trip.span)}};
+    }
+    const auto [kind, size] = matrix.part;
+    if (kind == Part::Kind::All) {
+        return {{0, source({0, n})}};
+    }
+    std::vector<Piece> result;
+    const std::int64_t step = kind == Part::Kind::Diagonal ? size : 2 * size;
+    for (std::int64_t at = kind == Part::Kind::Odd ? size : 0; at < n; at += step) {
+        result.push_back({at, source({at, size})});
+    }
+    return result;
 }
 
 /// As many waves in flight as there are phases, and one more to prefetch into, if L1 has the room;
@@ -279,6 +292,20 @@ void RecipePlan::write_constants(functional::GlobalMemory& gm) const {
     if (diagonal_) {
         diagonal_->write_constants(gm);
     }
+    if (integer() && use_.trips > 0) {
+        std::vector<float> unit(static_cast<std::size_t>(identity_.rows * identity_.cols), 0.0F);
+        for (std::int64_t i = 0; i < identity_.rows; ++i) {
+            unit[static_cast<std::size_t>(i * identity_.cols + i)] = 1;
+        }
+        kernels::write_tile(gm, identity_, unit);
+        if (problem_.scaling == kernels::Scaling::Matrix) {
+            std::vector<float> scales;
+            for (std::int64_t i = 0; i < problem_.count; ++i) {
+                scales.insert(scales.end(), isa::kVectorBlockBytes / 4, scale(kInput.value, i));
+            }
+            kernels::write_tile(gm, input_scales_, scales);
+        }
+    }
     // All ones where the mask keeps, all zeros elsewhere: for a bitwise and.
     for (std::size_t m = 0; m < masks_.size(); ++m) {
         const Mask& mask = use_.masks[m];
@@ -291,275 +318,6 @@ void RecipePlan::write_constants(functional::GlobalMemory& gm) const {
             }
         }
     }
-}
-
-/// The vector unit's part in a recipe: one trip at a time through one of its slots in UB.
-class VectorWork {
-  public:
-    VectorWork(const RecipePlan& plan, Emitter& emit);
-
-    /// Where the next trip's data goes: filled by `loader`, once that has been made safe.
-    const Tile& begin(Pipe loader);
-    /// Does what `value` asks with the [size,size] matrix that `loader` has just put there, and
-    /// sends the result to `to`.
-    void finish(std::size_t value, Pipe loader, const Tile& to, bool cold);
-
-  private:
-    struct Slot {
-        Tile room;
-        Ticket free_for_mte2; ///< the result has left by MTE3
-        Ticket free_for_fixpipe;
-    };
-    struct MaskTile {
-        Tile room;
-        std::size_t mask = SIZE_MAX; ///< which of the layout's is in it
-    };
-    Slot& slot() { return slots_[turn_ % slots_.size()]; }
-    const Tile& mask(std::size_t which);
-
-    const RecipePlan& plan_;
-    Emitter& emit_;
-    std::vector<Slot> slots_;
-    std::vector<MaskTile> masks_;
-    std::size_t turn_ = 0;
-    Ticket masked_; ///< the vector unit has read a mask for the last time
-};
-
-VectorWork::VectorWork(const RecipePlan& plan, Emitter& emit) : plan_(plan), emit_(emit) {
-    for (const Tile& slot : plan.ub_.slots) {
-        slots_.push_back({slot, {}, {}});
-    }
-    for (const Tile& mask : plan.ub_.masks) {
-        masks_.push_back({mask});
-    }
-    if (plan.diagonal_) {
-        plan.diagonal_->set_up(emit, {}); // what is not in the blocks is never read
-    }
-}
-
-const Tile& VectorWork::begin(Pipe loader) {
-    ++turn_;
-    emit_.await(
-        Pipe::Mte3, loader, loader == Pipe::Mte2 ? slot().free_for_mte2 : slot().free_for_fixpipe);
-    return slot().room;
-}
-
-const Tile& VectorWork::mask(std::size_t which) {
-    MaskTile& tile = masks_[which % masks_.size()];
-    if (tile.mask != which) {
-        tile.mask = which;
-        const Tile& from = plan_.masks_[which];
-        const Tile to = isa::dense(Memory::Ub, from.dtype, tile.room.address, from.rows, from.cols);
-        emit_.await(Pipe::Vector, Pipe::Mte2, masked_);
-        emit_(isa::Copy{to, from});
-        emit_.await(Pipe::Mte2, Pipe::Vector, emit_.signal(Pipe::Mte2, Pipe::Vector));
-        tile.room = to;
-    }
-    return tile.room;
-}
-
-void VectorWork::finish(std::size_t value, Pipe loader, const Tile& to, bool cold) {
-    Slot& slot = this->slot();
-    const Tile data = isa::dense(Memory::Ub, slot.room.dtype, slot.room.address, to.rows, to.cols);
-    const bool inverts = plan_.value(value).kind == Kind::BlockInverse;
-    const Tile keep = inverts ? Tile{} : mask(plan_.use_.mask_of[value]);
-    emit_.await(loader, Pipe::Vector, emit_.signal(loader, Pipe::Vector));
-    if (inverts) {
-        plan_.diagonal_->invert(emit_, data, data);
-    } else {
-        emit_(isa::Vand{{data, data, keep}});
-    }
-    if (masks_.size() < plan_.use_.masks.size()) {
-        masked_ = emit_.signal(Pipe::Vector, Pipe::Mte2);
-    }
-    emit_.await(Pipe::Vector, Pipe::Mte3, emit_.signal(Pipe::Vector, Pipe::Mte3));
-    emit_(isa::Copy{to, data, cold});
-    slot.free_for_mte2 = emit_.signal(Pipe::Mte3, Pipe::Mte2);
-    if (!plan_.split_) {
-        slot.free_for_fixpipe = emit_.signal(Pipe::Mte3, Pipe::FixPipe);
-    }
-}
-
-/// The cube core's side of the matrices, and the vector unit's too where one stream drives both.
-class CubeWork {
-  public:
-    CubeWork(const RecipePlan& plan, isa::CoreId core, kernels::Range matrices);
-
-    void load_wave(std::int64_t wave);
-    void run(const Stage& stage);
-
-    Emitter emit;
-
-  private:
-    /// What is known of the matrix in a context.
-    struct State {
-        std::vector<Operand> operands; ///< by value of the recipe
-        Ticket released;               ///< MTE1 has read the context's tiles for the last time
-    };
-
-    void form(std::size_t value, State& state, const Tile& tile, std::int64_t index);
-    std::vector<Term> terms(const Recipe::Value& value, const State& state, BlockSpan span) const;
-    [[nodiscard]] Operand operand(const Matrix& matrix, const State& state, BlockSpan span) const;
-    void trip(std::size_t value, State& state, const Tile& to, std::int64_t index);
-    void trip_over_gm(
-        std::size_t value, const State& state, const Tile& to, std::int64_t index, BlockSpan span);
-    void trip_in_core(
-        std::size_t value, const State& state, const Tile& to, std::int64_t index, BlockSpan span);
-    [[nodiscard]] const Tile&
-    tile_of(std::size_t value, std::size_t wave, std::size_t matrix) const;
-
-    const RecipePlan& plan_;
-    isa::CoreId core_;
-    kernels::Range matrices_;
-    CubeProducts cube_;
-    std::optional<VectorWork> vector_; ///< where this core has the vector unit
-    std::vector<Operand> constants_;   ///< by value of the recipe
-    std::vector<std::vector<State>> states_;
-    std::int64_t trip_ = 0; ///< of this AI core, so far
-};
-
-CubeWork::CubeWork(const RecipePlan& plan, isa::CoreId core, kernels::Range matrices)
-    : emit(plan.hardware_), plan_(plan), core_(core), matrices_(matrices),
-      cube_(plan.hardware_, plan.problem_.dtype, plan.problem_.chunk, emit),
-      constants_(plan.recipe_.values().size()),
-      states_(plan.l1_.contexts.size(),
-              std::vector<State>(plan.l1_.scratch.size(), {constants_, {}})) {
-    if (!plan.split_) {
-        vector_.emplace(plan, emit);
-    }
-    for (std::size_t c = 0; c < plan.constants_.size(); ++c) {
-        emit(isa::Copy{plan.l1_.constants[c], plan.constants_[c]});
-        const Operand constant = cube_.operand(plan.l1_.constants[c], Pipe::Mte2);
-        if (const std::size_t value = plan.use_.constants[c]; value == RecipeLayout::kZero) {
-            cube_.set_zero(constant);
-        } else {
-            constants_[value] = constant;
-        }
-    }
-}
-
-const Tile& CubeWork::tile_of(std::size_t value, std::size_t wave, std::size_t matrix) const {
-    const RecipeLayout::Home& home = plan_.use_.homes[value];
-    return home.context ? plan_.l1_.contexts[wave][matrix][home.slot]
-                        : plan_.l1_.scratch[matrix][home.slot];
-}
-
-void CubeWork::load_wave(std::int64_t wave) {
-    if (!plan_.use_.cube_reads_input) {
-        return;
-    }
-    const kernels::Range range = plan_.wave_range(matrices_, wave);
-    const std::size_t w = static_cast<std::size_t>(wave) % states_.size();
-    for (std::int64_t i = range.begin; i < range.end; ++i) {
-        const auto m = static_cast<std::size_t>(i - range.begin);
-        State& state = states_[w][m];
-        const Tile& to = tile_of(kInput.value, w, m);
-        emit.await(Pipe::Mte1, Pipe::Mte2, state.released);
-        emit(isa::Copy{to, plan_.input(i), true});
-        state.operands[kInput.value] = cube_.operand(to, Pipe::Mte2);
-    }
-}
-
-void CubeWork::run(const Stage& stage) {
-    const kernels::Range range = plan_.wave_range(matrices_, stage.wave);
-    const std::size_t w = static_cast<std::size_t>(stage.wave) % states_.size();
-    const auto for_each_matrix = [&](auto&& visit) {
-        for (std::int64_t i = range.begin; i < range.end; ++i) {
-            visit(static_cast<std::size_t>(i - range.begin), i);
-        }
-    };
-    for (const std::size_t value : plan_.use_.phases[stage.phase]) {
-        for_each_matrix([&](std::size_t m, std::int64_t index) {
-            const bool last = value + 1 == plan_.recipe_.values().size();
-            form(value, states_[w][m], last ? plan_.output(index) : tile_of(value, w, m), index);
-        });
-    }
-    if (stage.phase + 1 == plan_.use_.phases.size()) {
-        for_each_matrix([&](std::size_t m, std::int64_t /*index*/) {
-            states_[w][m].released = emit.signal(Pipe::Mte1, Pipe::Mte2);
-        });
-    }
-}
-
-/// Emits the step `value` of matrix `index`, whose result goes to `tile`.
-void CubeWork::form(std::size_t value, State& state, const Tile& tile, std::int64_t index) {
-    if (plan_.use_.takes_trip(value)) {
-        trip(value, state, tile, index);
-        return;
-    }
-    for (std::int64_t b = 0; b < plan_.blocks_of(value); ++b) {
-        const auto [start, size] = plan_.span(value, b);
-        cube_.sum(tile.block(start, start, size, size),
-                  terms(plan_.value(value), state, {start, size}),
-                  tile.memory == Memory::Gm);
-    }
-    if (tile.memory != Memory::Gm) {
-        state.operands[value] = cube_.operand(tile, Pipe::FixPipe);
-    }
-}
-
-std::vector<Term>
-CubeWork::terms(const Recipe::Value& value, const State& state, BlockSpan span) const {
-    std::vector<Term> result;
-    for (const Product& term : value.terms) {
-        result.push_back({operand(term.left, state, span), operand(term.right, state, span)});
-    }
-    return result;
-}
-
-Operand CubeWork::operand(const Matrix& matrix, const State& state, BlockSpan span) const {
-    const bool constant = plan_.value(matrix.value).kind == Kind::Constant;
-    Operand operand = constant ? constants_[matrix.value] : state.operands[matrix.value];
-    const auto [kind, size] = matrix.part;
-    if (kind != Part::Kind::All) {
-        operand.blocks = {
-            size, kind == Part::Kind::Odd ? 1 : 0, kind == Part::Kind::Diagonal ? 1 : 2};
-    }
-    return span.size < plan_.problem_.chunk ? operand.diagonal(span.start, span.size) : operand;
-}
-
-void CubeWork::trip(std::size_t value, State& state, const Tile& to, std::int64_t index) {
-    for (std::int64_t b = 0; b < plan_.blocks_of(value); ++b) {
-        if (plan_.split_) {
-            trip_over_gm(value, state, to, index, plan_.span(value, b));
-        } else {
-            trip_in_core(value, state, to, index, plan_.span(value, b));
-        }
-    }
-    state.operands[value] = cube_.operand(to, plan_.split_ ? Pipe::Mte2 : Pipe::Mte3);
-}
-
-/// The vector core is told that its data or its place in GM is ready, and its result is loaded as
-/// soon as it says so. The load waits on MTE2, behind nothing but earlier loads.
-void CubeWork::trip_over_gm(
-    std::size_t value, const State& state, const Tile& to, std::int64_t /*index*/, BlockSpan span) {
-    const Tile place = plan_.place(core_.ai_core, trip_, span.size);
-    const auto vector_core = static_cast<std::int32_t>(trip_ % plan_.hardware_.vector_cores);
-    ++trip_;
-    if (plan_.value(value).kind == Kind::Sum) {
-        cube_.sum(place, terms(plan_.value(value), state, span), plan_.spills_);
-        emit(isa::CrossSet{Pipe::FixPipe, 1 + vector_core, kProductInGm});
-    } else {
-        // MTE1 has read what was loaded from this place before it gets here.
-        emit(isa::CrossSet{Pipe::Mte1, 1 + vector_core, kPlaceFree});
-    }
-    emit(isa::CrossWait{Pipe::Mte2, kDone + vector_core});
-    emit(isa::Copy{to.block(span.start, span.start, span.size, span.size), place, plan_.spills_});
-}
-
-void CubeWork::trip_in_core(
-    std::size_t value, const State& state, const Tile& to, std::int64_t index, BlockSpan span) {
-    const bool product = plan_.value(value).kind == Kind::Sum;
-    const Pipe loader = product ? Pipe::FixPipe : Pipe::Mte2;
-    const Tile room = vector_->begin(loader);
-    const Tile data = isa::dense(room.memory, room.dtype, room.address, span.size, span.size);
-    if (product) {
-        cube_.sum(data, terms(plan_.value(value), state, span));
-    } else {
-        emit(isa::Copy{data,
-                       plan_.input(index).block(span.start, span.start, span.size, span.size)});
-    }
-    vector_->finish(value, loader, to.block(span.start, span.start, span.size, span.size), false);
 }
 
 isa::Program RecipePlan::cube_program(isa::CoreId core, kernels::Range matrices) const {
@@ -580,47 +338,34 @@ isa::Program RecipePlan::cube_program(isa::CoreId core, kernels::Range matrices)
     }
 }
 
-/// A vector core of a split chip: takes every `vector_cores`-th trip of its AI core, in the order
-/// in which the cube core sends them.
+/// A vector core of a split chip: serves its share of the trips of its AI core, in the order in
+/// which the cube core sends them.
 isa::Program RecipePlan::vector_program(isa::CoreId core, kernels::Range matrices) const {
     if (use_.trips == 0) {
         co_return;
     }
-    Emitter emit(hardware_);
-    VectorWork work(*this, emit);
+    TripServer server(*this, core);
     const std::int64_t waves = count_waves(matrices);
-    std::int64_t trip = 0;
+    Trip trip;
     for (std::int64_t step = 0; step < count_steps(waves); ++step) {
         for (const Stage& stage : stages(step, waves)) {
             const kernels::Range range = wave_range(matrices, stage.wave);
-            for (const std::size_t index : use_.phases[stage.phase]) {
-                const std::int64_t blocks = use_.takes_trip(index) ? blocks_of(index) : 0;
-                for (std::int64_t i = 0; i < range.size() * blocks; ++i, ++trip) {
-                    if (trip % hardware_.vector_cores != core.unit - 1) {
-                        continue;
+            for (const std::size_t value : use_.phases[stage.phase]) {
+                const std::int64_t blocks = use_.takes_trip(value) ? blocks_of(value) : 0;
+                for (std::int64_t i = 0; i < range.size() * blocks; ++i, ++trip.number) {
+                    trip.value = value;
+                    trip.index = range.begin + i / blocks;
+                    trip.context = context(stage.wave, i / blocks);
+                    trip.span = span(value, i % blocks);
+                    if (this->server(trip, matrices) == core.unit - 1) {
+                        server.serve(trip);
                     }
-                    const auto [start, size] = span(index, i % blocks);
-                    const Tile shared = place(core.ai_core, trip, size);
-                    const Tile room = work.begin(Pipe::Mte2);
-                    const bool product = value(index).kind == Kind::Sum;
-                    emit(isa::CrossWait{Pipe::Mte2, product ? kProductInGm : kPlaceFree});
-                    const Tile from =
-                        product ? shared
-                                : input(range.begin + i / blocks).block(start, start, size, size);
-                    emit(isa::Copy{isa::dense(room.memory, room.dtype, room.address, size, size),
-                                   from,
-                                   product && spills_});
-                    work.finish(index, Pipe::Mte2, shared, spills_);
-                    emit(isa::CrossSet{
-                        Pipe::Mte3, 0, kDone + static_cast<std::int32_t>(core.unit) - 1});
                 }
             }
         }
-        co_yield emit.block();
+        co_yield server.emit.block();
     }
 }
-
-} // namespace
 
 std::unique_ptr<kernels::Plan> plan_recipe(const config::HardwareConfig& hardware,
                                            const kernels::Problem& problem,

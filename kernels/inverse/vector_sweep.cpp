@@ -10,7 +10,7 @@ using kernels::Ticket;
 
 VectorSweepPlan::VectorSweepPlan(const config::HardwareConfig& hardware,
                                  const kernels::Problem& problem)
-    : hardware_(hardware), problem_(problem), layout_(hardware, problem),
+    : hardware_(hardware), problem_(problem), layout_(hardware, problem), scales_(problem),
       ub_(hardware, Memory::Ub), slots_{make_slot()} {
     if (!in_place()) {
         wide_ = ub_.tile(DType::Fp32, problem.chunk, problem.chunk);
@@ -33,6 +33,13 @@ void VectorSweepPlan::add_slot() {
 
 std::int64_t VectorSweepPlan::panel_width() const {
     return std::min(problem_.chunk, 8 * hardware_.vector.repeat_bytes / bits_of(DType::Fp32));
+}
+
+void VectorSweepPlan::widen(kernels::Emitter& emit, const Tile& to, const Tile& from, float scale) {
+    emit(isa::Vcast{to, from});
+    if (is_integer(from.dtype)) {
+        emit(isa::Vmuls{{to, to}, scale});
+    }
 }
 
 isa::Program VectorSweepPlan::program(isa::CoreId core) const {
@@ -68,9 +75,12 @@ isa::Program VectorSweepPlan::sweep(kernels::Range matrices) const {
         }
         emit.await(Pipe::Mte2, Pipe::Vector, loaded[slot]);
         const Tile& a = slots_[slot];
-        invert(emit, a, in_place() ? a : wide_);
+        invert(emit, a, in_place() ? a : wide_, static_cast<float>(input_scale(index)));
         if (!in_place()) {
-            emit(isa::Vcast{a, wide_});
+            if (is_integer(problem_.dtype)) {
+                emit(isa::Vmuls{{wide_, wide_}, static_cast<float>(1 / scales_.output(index))});
+            }
+            emit(isa::Vcast{a, wide_, 0});
         }
         emit.await(Pipe::Vector, Pipe::Mte3, emit.signal(Pipe::Vector, Pipe::Mte3));
         emit(isa::Copy{output(index), a, true});

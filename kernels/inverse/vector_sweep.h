@@ -4,6 +4,7 @@
 #include "kernels/common/batch_layout.h"
 #include "kernels/common/emitter.h"
 #include "kernels/common/kernel.h"
+#include "kernels/inverse/scales.h"
 
 #include <vector>
 
@@ -26,13 +27,28 @@ class VectorSweepPlan : public kernels::Plan {
         return layout_.output(index);
     }
 
+    [[nodiscard]] double input_scale(std::int64_t index) const override {
+        return scales_.input(index);
+    }
+    [[nodiscard]] double output_scale(std::int64_t index,
+                                      const functional::GlobalMemory& /*gm*/) const override {
+        return scales_.output(index);
+    }
+    [[nodiscard]] std::vector<std::string> steps() const override { return {"T"}; }
+
   protected:
     VectorSweepPlan(const config::HardwareConfig& hardware, const kernels::Problem& problem);
 
     /// Loads constants, clears scratch; the first matrix is loaded behind it by the same MTE2.
     virtual void set_up(kernels::Emitter& emit) const = 0;
     /// t [n,n] fp32 = (I - a)^-1, from a [n,n] in the problem's dtype. One tile if that is fp32.
-    virtual void invert(kernels::Emitter& emit, const isa::Tile& a, const isa::Tile& t) const = 0;
+    /// What is cast of a is to be multiplied by `scale`, unless that is 1.
+    virtual void
+    invert(kernels::Emitter& emit, const isa::Tile& a, const isa::Tile& t, float scale) const = 0;
+
+    /// to [R,C] fp32 = scale * from [R,C].
+    static void
+    widen(kernels::Emitter& emit, const isa::Tile& to, const isa::Tile& from, float scale);
 
     /// A second slot if UB has room for it.
     void add_slot();
@@ -54,6 +70,7 @@ class VectorSweepPlan : public kernels::Plan {
     const config::HardwareConfig& hardware_;
     kernels::Problem problem_;
     kernels::BatchLayout layout_;
+    EndScales scales_;
     kernels::Allocator ub_;
     std::vector<isa::Tile> slots_; ///< [n,n] in the problem's dtype: A on the way in, T out
     isa::Tile wide_;               ///< [n,n] fp32

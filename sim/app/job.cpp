@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <limits>
+#include <numeric>
 
 namespace npusim::app {
 
@@ -30,7 +31,8 @@ std::string identity(const config::HardwareConfig& hardware,
     for (const auto& [name, value] : request.values) {
         text += fmt::format("\n{}={}", name, value);
     }
-    return text + fmt::format("\n{} {} {}", problem.count, problem.chunk, to_string(problem.dtype));
+    text += fmt::format("\n{} {} {}", problem.count, problem.chunk, to_string(problem.dtype));
+    return is_integer(problem.dtype) ? text + fmt::format(" {}", to_string(problem.scaling)) : text;
 }
 
 /// Infinite where the cube lacks `dtype`: what runs all the same is bound by memory alone.
@@ -52,10 +54,11 @@ void write_inputs(const kernels::Plan& plan,
     std::vector<float> row(static_cast<std::size_t>(matrices.size));
     for (std::int64_t i = 0; i < matrices.count; ++i) {
         const isa::Tile tile = plan.input(i);
+        const double scale = plan.input_scale(i);
         for (std::int64_t r = 0; r < matrices.size; ++r) {
             const auto from = matrices.values.begin() + i * elements + r * matrices.size;
-            std::transform(from, from + matrices.size, row.begin(), [](double value) {
-                return static_cast<float>(value);
+            std::transform(from, from + matrices.size, row.begin(), [&](double value) {
+                return static_cast<float>(value / scale);
             });
             functional::store_row(tile, gm.data() + tile.address, r, row.data());
         }
@@ -78,12 +81,65 @@ std::vector<double> read_outputs(const kernels::Plan& plan,
     std::vector<float> row(static_cast<std::size_t>(problem.chunk));
     for (std::int64_t i = 0; i < problem.count; ++i) {
         const isa::Tile tile = plan.output(i);
+        const double scale = plan.output_scale(i, gm);
         for (std::int64_t r = 0; r < problem.chunk; ++r) {
             functional::load_row(tile, gm.data() + tile.address, r, row.data());
-            values.insert(values.end(), row.begin(), row.end());
+            std::transform(row.begin(), row.end(), std::back_inserter(values), [&](float value) {
+                return value * scale;
+            });
         }
     }
     return values;
+}
+
+/// Which matrices share a scale.
+kernels::Calibration calibration_of(const Workload& workload) {
+    if (workload.matrices == nullptr || !is_integer(workload.problem.dtype)) {
+        return {};
+    }
+    const inverse::Matrices& matrices = *workload.matrices;
+    const inverse::Matrices& from =
+        workload.calibration != nullptr ? *workload.calibration : matrices;
+    const auto count = static_cast<std::size_t>(matrices.count);
+    kernels::Calibration calibration{from.values, {}, {}};
+    switch (workload.problem.scaling) {
+    case kernels::Scaling::Tensor:
+        calibration.group_of.resize(static_cast<std::size_t>(from.count));
+        calibration.group_of_a.resize(count);
+        break;
+    case kernels::Scaling::Head:
+        calibration.group_of = from.heads;
+        calibration.group_of_a = matrices.heads;
+        break;
+    case kernels::Scaling::Matrix:
+        calibration.matrices = matrices.values;
+        calibration.group_of.resize(count);
+        std::iota(calibration.group_of.begin(), calibration.group_of.end(), 0);
+        calibration.group_of_a = calibration.group_of;
+        break;
+    }
+    return calibration;
+}
+
+kernels::Problem with_calibration(const Workload& workload,
+                                  const kernels::Calibration& calibration) {
+    kernels::Problem problem = workload.problem;
+    problem.calibration = calibration.group_of.empty() ? nullptr : &calibration;
+    return problem;
+}
+
+std::vector<StepNumerics> steps_of(const kernels::Plan& plan,
+                                   const functional::Numerics& numerics) {
+    const std::vector<std::string> names = plan.steps();
+    std::vector<StepNumerics> steps;
+    for (const auto& [step, figures] : numerics.steps) {
+        const auto stored = static_cast<double>(std::max<std::int64_t>(figures.stored, 1));
+        steps.push_back({names.at(static_cast<std::size_t>(step)),
+                         figures.peak,
+                         static_cast<double>(figures.saturated) / stored,
+                         static_cast<double>(figures.flushed) / stored});
+    }
+    return steps;
 }
 
 } // namespace
@@ -133,19 +189,23 @@ Result run(const config::HardwareConfig& hardware,
            const KernelRequest& request,
            const Workload& workload,
            observe::Observers observers) {
-    const kernels::Problem& problem = workload.problem;
+    const kernels::Calibration calibration = calibration_of(workload);
+    const kernels::Problem problem = with_calibration(workload, calibration);
     const kernels::ParameterValues values = request.kernel->settle(problem, request.values);
     const auto plan = request.kernel->plan(hardware, problem, values);
 
     functional::GlobalMemory gm;
-    if (workload.matrices != nullptr) {
+    functional::Numerics numerics;
+    const bool functional = workload.matrices != nullptr;
+    if (functional) {
         gm = filled_memory(*plan, *workload.matrices);
     }
 
     observe::StatisticsCollector statistics;
     observers.push_back(&statistics);
     const model::Job job{[&](isa::CoreId core) { return plan->program(core); },
-                         workload.matrices != nullptr ? &gm : nullptr};
+                         functional ? &gm : nullptr,
+                         functional ? &numerics : nullptr};
     model::simulate(hardware, job, observers);
 
     Result result;
@@ -155,12 +215,14 @@ Result run(const config::HardwareConfig& hardware,
     result.hardware = hardware.name;
     result.clock_mhz = hardware.clock_mhz;
     result.launch = hardware.launch;
-    result.problem = problem;
+    result.problem = workload.problem;
     result.statistics = statistics.result();
     result.config_hash = hash_of(identity(hardware, request, problem));
     result.peak_gflops = cube_peak_gflops(hardware, problem.dtype);
     result.peak_gbps = hardware.gm.hbm_bytes_per_cycle * hardware.clock_mhz * 1e-3;
-    if (workload.matrices != nullptr) {
+    if (functional) {
+        result.steps = steps_of(*plan, numerics);
+        result.saturated_accumulators = numerics.saturated_accumulators;
         result.inverses = read_outputs(*plan, problem, gm);
         std::optional<inverse::ReferenceSet> own;
         const inverse::ReferenceSet& reference =
@@ -173,11 +235,12 @@ Result run(const config::HardwareConfig& hardware,
 
 std::vector<double> run_in_program_order(const config::HardwareConfig& hardware,
                                          const KernelRequest& request,
-                                         const kernels::Problem& problem,
-                                         const inverse::Matrices& matrices) {
+                                         const Workload& workload) {
+    const kernels::Calibration calibration = calibration_of(workload);
+    const kernels::Problem problem = with_calibration(workload, calibration);
     const auto plan =
         request.kernel->plan(hardware, problem, request.kernel->settle(problem, request.values));
-    functional::GlobalMemory gm = filled_memory(*plan, matrices);
+    functional::GlobalMemory gm = filled_memory(*plan, *workload.matrices);
     functional::run_in_program_order(
         hardware, [&](isa::CoreId core) { return plan->program(core); }, gm);
     return read_outputs(*plan, problem, gm);

@@ -33,6 +33,16 @@ struct Workload {
     const inverse::Matrices* matrices = nullptr; ///< null: timing only
     /// Of `matrices`, shared by the kernels of a job; null: `run` makes its own.
     const inverse::ReferenceSet* reference = nullptr;
+    /// What scales of integer formats are set from; null: `matrices` themselves.
+    const inverse::Matrices* calibration = nullptr;
+};
+
+/// What a number format did to the results of one step of a kernel, over all its matrices.
+struct StepNumerics {
+    std::string name;
+    double peak = 0; ///< largest finite |value| stored; of integers, in steps of the scale
+    double saturated_share = 0; ///< of entries: infinite or clamped
+    double flushed_share = 0;   ///< of entries: other than zero, stored as zero
 };
 
 /// Everything measured in one run.
@@ -47,6 +57,8 @@ struct Result {
     observe::RunStatistics statistics;
     std::optional<inverse::Accuracy> accuracy; ///< absent in a timing-only run
     std::vector<inverse::CaseAccuracy> cases;  ///< of the input; empty in a timing-only run
+    std::vector<StepNumerics> steps;           ///< empty in a timing-only run
+    std::int64_t saturated_accumulators = 0;   ///< sums clamped to the range of L0C
     std::vector<double> inverses; ///< [count, chunk, chunk]; empty in a timing-only run
     std::string config_hash;      ///< of the resolved hardware, kernel, parameters and problem
     double peak_gflops = 0; ///< cube peak in the problem's dtype, 2 per MAC; infinite without one
@@ -77,7 +89,6 @@ Result run(const config::HardwareConfig& hardware,
 /// [count, chunk, chunk]. Equal to `run`'s, bit by bit, unless a flag is missing.
 std::vector<double> run_in_program_order(const config::HardwareConfig& hardware,
                                          const KernelRequest& request,
-                                         const kernels::Problem& problem,
-                                         const inverse::Matrices& matrices);
+                                         const Workload& workload);
 
 } // namespace npusim::app

@@ -41,6 +41,8 @@ struct Options {
     std::vector<std::string> kernels;
     std::int64_t chunk = 64;
     std::string dtype = "fp16";
+    std::string scale = "tensor";
+    std::string calibrate;
     std::string input = "trained";
     std::int64_t count = 0;
     std::int64_t seed = 1;
@@ -77,6 +79,15 @@ std::string dtype_names() {
     std::vector<std::string_view> names(kDTypes.size());
     std::ranges::transform(kDTypes, names.begin(), [](DType dtype) { return to_string(dtype); });
     return fmt::format("{}", fmt::join(names, ", "));
+}
+
+kernels::Scaling parse_scaling(const std::string& text) {
+    const auto name = std::ranges::find(kernels::kScalingNames, text);
+    if (name == kernels::kScalingNames.end()) {
+        throw ConfigError(fmt::format(
+            "--scale {}: (allowed: {})", text, fmt::join(kernels::kScalingNames, ", ")));
+    }
+    return static_cast<kernels::Scaling>(name - kernels::kScalingNames.begin());
 }
 
 DType parse_dtype(const std::string& text) {
@@ -152,12 +163,27 @@ inverse::Matrices load_matrices(const Options& options) {
                                kTrainedLayer);
 }
 
+/// The set that scales are taken from instead of the input.
+inverse::Matrices load_calibration(const Options& options) {
+    if (options.scale != to_string(kernels::Scaling::Tensor)) {
+        throw ConfigError(fmt::format("--calibrate {}: scales of a {} come from the input itself "
+                                      "(allowed: with --scale tensor)",
+                                      options.calibrate,
+                                      options.scale));
+    }
+    return inverse::load_input(options.calibrate,
+                               options.chunk,
+                               0,
+                               static_cast<std::uint64_t>(options.seed),
+                               kTrainedLayer);
+}
+
 /// Throws ModelError if the timed run left other bytes than program order does.
 void check_flags(const config::HardwareConfig& hardware,
                  const KernelRequest& request,
-                 const inverse::Matrices& matrices,
+                 const Workload& workload,
                  const Result& result) {
-    const auto expected = run_in_program_order(hardware, request, result.problem, matrices);
+    const auto expected = run_in_program_order(hardware, request, workload);
     const std::size_t bytes = expected.size() * sizeof(double);
     if (std::memcmp(expected.data(), result.inverses.data(), bytes) != 0) {
         throw ModelError(fmt::format("{}: the timed run differs from program order: a set_flag or "
@@ -173,11 +199,16 @@ int run_kernels(const Options& options) {
     const config::HardwareConfig hardware = load_hardware(options);
     const std::vector<KernelRequest> requests = parse_requests(options);
     const inverse::Matrices matrices = load_matrices(options);
-    Workload workload{{matrices.count, options.chunk, dtype}};
+    Workload workload{{matrices.count, options.chunk, dtype, parse_scaling(options.scale)}};
     std::optional<inverse::ReferenceSet> reference;
+    std::optional<inverse::Matrices> calibration;
     if (!options.timing_only) {
         workload.matrices = &matrices;
         workload.reference = &reference.emplace(matrices);
+        if (!options.calibrate.empty()) {
+            calibration = load_calibration(options);
+            workload.calibration = &*calibration;
+        }
     }
     if (!options.output.empty()) {
         prepare_folder(options.output);
@@ -201,7 +232,7 @@ int run_kernels(const Options& options) {
         }
         results.push_back(run(hardware, requests[i], workload, observers));
         if (options.check) {
-            check_flags(hardware, requests[i], matrices, results.back());
+            check_flags(hardware, requests[i], workload, results.back());
         }
     }
     if (!options.output.empty()) {
@@ -265,6 +296,18 @@ void add_run_options(CLI::App& command, Options& options) {
     command
         .add_option("--dtype", options.dtype, "operands, of those the chip has: " + dtype_names())
         ->capture_default_str();
+    command
+        .add_option(
+            "--scale",
+            options.scale,
+            "integer formats: one scale for each stored matrix of the kernel over all chunks "
+            "(tensor), over those of a head (head), or each chunk's own, found while running "
+            "(matrix)")
+        ->capture_default_str();
+    command.add_option("--calibrate",
+                       options.calibrate,
+                       "input that scales of --scale tensor are set by, as --input; default: the "
+                       "input itself");
     command.add_option("--input", options.input, inverse::input_help());
     command
         .add_option(

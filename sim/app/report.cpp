@@ -186,6 +186,39 @@ std::string worst_text(const inverse::Accuracy& accuracy) {
                                                       : worst + ", " + lost;
 }
 
+/// What the number format did, step by step.
+json numerics_json(const Result& result) {
+    json steps = json::array();
+    for (const StepNumerics& step : result.steps) {
+        steps.push_back({{"step", step.name},
+                         {"peak", step.peak},
+                         {"saturated_share", step.saturated_share},
+                         {"flushed_share", step.flushed_share}});
+    }
+    return {{"steps", steps}, {"saturated_accumulators", result.saturated_accumulators}};
+}
+
+std::string steps_text(const Result& result) {
+    if (result.steps.empty()) {
+        return {};
+    }
+    std::string text =
+        fmt::format("{}: stored results by step{}\n",
+                    result.kernel,
+                    is_integer(result.problem.dtype) ? ", peaks in steps of the scale" : "");
+    for (const StepNumerics& step : result.steps) {
+        text += fmt::format("  {:<8} peak {:<10.4g} saturated {:<8} flushed to zero {}\n",
+                            step.name,
+                            step.peak,
+                            percent(step.saturated_share),
+                            percent(step.flushed_share));
+    }
+    if (result.saturated_accumulators > 0) {
+        text += fmt::format("  {} sums clamped in L0C\n", result.saturated_accumulators);
+    }
+    return text;
+}
+
 json result_json(const std::vector<Result>& results, const Result& result) {
     const observe::RunStatistics& statistics = result.statistics;
     json parameters = json::object();
@@ -204,6 +237,9 @@ json result_json(const std::vector<Result>& results, const Result& result) {
             {"hardware", result.hardware},
             {"chunk", result.problem.chunk},
             {"dtype", to_string(result.problem.dtype)},
+            {"scale",
+             is_integer(result.problem.dtype) ? json(to_string(result.problem.scaling))
+                                              : json(nullptr)},
             {"matrices", result.problem.count},
             {"params", parameters},
             {"cycles", statistics.total.count()},
@@ -223,6 +259,7 @@ json result_json(const std::vector<Result>& results, const Result& result) {
               {"gflops", result.useful_gflops()},
               {"bound_gflops", result.bound_gflops()}}},
             {"accuracy", accuracy_json(result)},
+            {"numerics", numerics_json(result)},
             {"cores", cores},
             {"config_hash", result.config_hash},
             {"version", NPUSIM_VERSION}};
@@ -301,6 +338,7 @@ std::string text_report(const std::vector<Result>& results) {
             text += fmt::format(
                 "  {:<8} {}\n", to_string(pipe), pipe_text(core, pipe, result.statistics.total));
         }
+        text += steps_text(result);
     }
     return text;
 }

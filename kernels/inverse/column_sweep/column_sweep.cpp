@@ -52,9 +52,9 @@ class ColumnSweepPlan : public VectorSweepPlan {
   private:
     void set_up(Emitter& emit) const override { emit(isa::Copy{constants_, constants_in_gm_}); }
 
-    void invert(Emitter& emit, const Tile& a, const Tile& y) const override {
+    void invert(Emitter& emit, const Tile& a, const Tile& y, float scale) const override {
         if (!in_place()) {
-            emit(isa::Vcast{y, a});
+            widen(emit, y, a, scale);
         }
         for (std::int64_t d = 0; d < chunk(); d += kSide) {
             const Tile square = y.block(d, d, kSide, kSide);

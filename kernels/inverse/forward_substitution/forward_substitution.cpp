@@ -46,19 +46,19 @@ class ForwardSubstitutionPlan : public VectorSweepPlan {
         }
     }
 
-    void invert(Emitter& emit, const Tile& a, const Tile& t) const override {
+    void invert(Emitter& emit, const Tile& a, const Tile& t, float scale) const override {
         for (std::int64_t i = 0; i < chunk(); ++i) {
-            sweep_row(emit, a, t, i);
+            sweep_row(emit, a, t, i, scale);
         }
     }
 
     /// T[i,:] = e_i + sum over j < i of A[i,j] T[j,:], in column panels of one repeat.
-    void sweep_row(Emitter& emit, const Tile& a, const Tile& t, std::int64_t i) const {
+    void sweep_row(Emitter& emit, const Tile& a, const Tile& t, std::int64_t i, float scale) const {
         if (i > 0) {
             Tile row = a.block(i, 0, 1, i);
             if (!in_place()) {
                 const Tile wide = row_.block(0, 0, 1, i);
-                emit(isa::Vcast{wide, row});
+                widen(emit, wide, row, scale);
                 row = wide;
             }
             emit(isa::Vbrcb{factors_.block(0, 0, i, kBlockFloats), row});
