@@ -464,8 +464,8 @@ std::vector<InputCase> list_cases(const std::string& spec, std::int64_t count) {
         if (entry == kSuite) {
             for (const std::string& name : suite_names()) {
                 // The layer differs from head to head: the first few matrices say little about it.
-                const bool whole = name == kTrained;
-                cases.push_back({name, count == 0 && !whole ? kSuiteCount : count});
+                const bool layer = name == kTrained;
+                cases.push_back({name, count == 0 && !layer ? kSuiteCount : count});
             }
         } else {
             cases.push_back({entry, count});
