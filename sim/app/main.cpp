@@ -2,6 +2,8 @@
 #include "sim/app/job.h"
 #include "sim/app/output.h"
 #include "sim/app/report.h"
+#include "sim/app/study.h"
+#include "sim/app/study_report.h"
 #include "sim/base/error.h"
 #include "sim/base/suggest.h"
 #include "sim/isa/instruction.h"
@@ -243,6 +245,61 @@ int run_kernels(const Options& options) {
     return kDone;
 }
 
+/// The command line of `study`.
+struct StudyArguments {
+    std::string name;
+    std::string config = NPUSIM_SOURCE_DIR "/configs/hardware/ascend-910b.yaml";
+    std::int64_t count = 64;
+    std::int64_t seed = 1;
+    std::string format = "text";
+    std::string output;
+    bool verbose = false;
+};
+
+std::vector<std::string> study_names() {
+    std::vector<std::string> names(kStudyNames.begin(), kStudyNames.end());
+    names.emplace_back("all");
+    return names;
+}
+
+/// 1 if something is not as published, after saying so.
+int study(const StudyArguments& arguments) {
+    const config::HardwareConfig hardware = config::load_hardware(arguments.config);
+    std::vector<Study> studies;
+    for (const std::string_view name : kStudyNames) {
+        if (arguments.name == name || arguments.name == "all") {
+            studies.push_back(load_study(
+                fmt::format(NPUSIM_SOURCE_DIR "/kernels/inverse/studies/{}.yaml", name)));
+        }
+    }
+    if (!arguments.output.empty()) {
+        prepare_folder(arguments.output);
+    }
+    run_studies(studies,
+                hardware,
+                {arguments.count,
+                 static_cast<std::uint64_t>(arguments.seed),
+                 [](const std::string& what) { spdlog::info("{}", what); }});
+    const std::string text = study_text(studies, hardware.name);
+    const std::string json = study_json(arguments.name, studies, hardware.name);
+    const std::string csv = study_csv(studies);
+    if (!arguments.output.empty()) {
+        const std::string stem = arguments.output + "/study-" + arguments.name;
+        write_file(stem + ".txt", text);
+        write_file(stem + ".json", json);
+        write_file(stem + ".csv", csv);
+    }
+    const std::string& report = arguments.format == "json"  ? json
+                                : arguments.format == "csv" ? csv
+                                                            : text;
+    std::fwrite(report.data(), 1, report.size(), stdout);
+    const std::vector<std::string> off = differences(studies);
+    for (const std::string& line : off) {
+        spdlog::error("{}", line);
+    }
+    return off.empty() ? kDone : kFailed;
+}
+
 int list(const std::string& what) {
     if (what == "kernels") {
         for (const kernels::Kernel* kernel : kernels::registry()) {
@@ -344,6 +401,31 @@ void add_run_options(CLI::App& command, Options& options) {
     command.add_flag("-q,--quiet", options.quiet, "say nothing but errors");
 }
 
+void add_study_options(CLI::App& command, StudyArguments& arguments) {
+    command
+        .add_option("name", arguments.name, "truncation, formats, ablation, early, trained, all")
+        ->required()
+        ->check(CLI::IsMember(study_names()));
+    command.add_option("-c,--config", arguments.config, "hardware file (YAML)")
+        ->default_str("configs/hardware/ascend-910b.yaml");
+    command.add_option("--count", arguments.count, "matrices of each made-up case")
+        ->check(CLI::Range(1, 1024))
+        ->capture_default_str();
+    command.add_option("--seed", arguments.seed, "seed of made-up input")
+        ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
+        ->capture_default_str();
+    command.add_option("--format", arguments.format, "text, json or csv")
+        ->check(CLI::IsMember({"text", "json", "csv"}))
+        ->capture_default_str();
+    command.add_option("-o,--output", arguments.output, "folder for study-NAME.{json,csv,txt}");
+    command.add_flag("-v,--verbose", arguments.verbose, "say what is being run");
+    command.footer(
+        "A cell is \"1.1e-2 (1.4e-2)\": ours (published). \"!\" marks those more than an order of\n"
+        "magnitude (20 dB) apart, \"nf\" is no finite matrix. Example:\n"
+        "  npusim study ablation --format json\n\n"
+        "Exit code: 0 all as published, 1 something is not, 2 bad input.");
+}
+
 /// The first word CLI11 could make nothing of, or "".
 std::string leftover(const CLI::App& app) {
     const std::vector<std::string> words = app.remaining(true);
@@ -393,6 +475,7 @@ int dispatch(int argc, char** argv) {
         "--set sync.cross_core_cycles=100 --format json\n"
         "  npusim compare -c configs/hardware/ascend-910b.yaml -k inverse/forward-substitution "
         "-k inverse/neumann --input suite\n"
+        "  npusim study ablation\n"
         "  npusim list kernels\n\n"
         "Exit code: 0 done, 1 the run failed (deadlock, --check), 2 bad input.");
     Options options;
@@ -400,6 +483,10 @@ int dispatch(int argc, char** argv) {
     CLI::App* compare_command =
         app.add_subcommand("compare", "run several kernels on the same input, as one table");
     CLI::App* list_command = app.add_subcommand("list", "list kernels, hardware or ops");
+    CLI::App* study_command = app.add_subcommand(
+        "study", "regenerate the published tables of accuracy, ours beside theirs");
+    StudyArguments study_arguments;
+    add_study_options(*study_command, study_arguments);
     add_run_options(*run_command, options);
     add_run_options(*compare_command, options);
     std::string what;
@@ -414,11 +501,14 @@ int dispatch(int argc, char** argv) {
         }
         throw ConfigError(explain(app, error));
     }
-    spdlog::set_level(options.verbose ? spdlog::level::info
-                      : options.quiet ? spdlog::level::err
-                                      : spdlog::level::warn);
+    spdlog::set_level(options.verbose || study_arguments.verbose ? spdlog::level::info
+                      : options.quiet                            ? spdlog::level::err
+                                                                 : spdlog::level::warn);
     if (list_command->parsed()) {
         return list(what);
+    }
+    if (study_command->parsed()) {
+        return study(study_arguments);
     }
     if (run_command->parsed() && options.kernels.size() != 1) {
         throw ConfigError("run takes one -k (several: npusim compare)");

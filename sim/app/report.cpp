@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/app/report.h"
 
+#include "sim/app/table.h"
+
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
@@ -90,41 +92,6 @@ std::string pipe_text(const CoreStatistics& core, Pipe pipe, Cycles total) {
     }
     return text + fmt::format(", idle {}", statistics.idle(total));
 }
-
-/// A table whose first column names the rows.
-class Table {
-  public:
-    void row(std::string label, std::vector<std::string> cells) {
-        rows_.push_back({std::move(label), std::move(cells)});
-    }
-    [[nodiscard]] std::string text() const {
-        std::size_t label_width = 0;
-        std::vector<std::size_t> widths;
-        for (const Row& row : rows_) {
-            label_width = std::max(label_width, row.label.size());
-            widths.resize(std::max(widths.size(), row.cells.size()));
-            for (std::size_t c = 0; c < row.cells.size(); ++c) {
-                widths[c] = std::max(widths[c], row.cells[c].size());
-            }
-        }
-        std::string text;
-        for (const Row& row : rows_) {
-            text += fmt::format("{:<{}}", row.label, label_width);
-            for (std::size_t c = 0; c < row.cells.size(); ++c) {
-                text += fmt::format("  {:>{}}", row.cells[c], widths[c]);
-            }
-            text += "\n";
-        }
-        return text;
-    }
-
-  private:
-    struct Row {
-        std::string label;
-        std::vector<std::string> cells;
-    };
-    std::vector<Row> rows_;
-};
 
 json pipe_json(const PipeStatistics& statistics, Cycles total) {
     json stall = json::object();

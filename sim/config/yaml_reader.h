@@ -99,6 +99,8 @@ class YamlReader {
     YamlReader(const YamlNode& map, std::string path, Faults& faults)
         : map_(map), path_(std::move(path)), faults_(faults) {}
 
+    /// For keys that may be left out.
+    [[nodiscard]] bool has(std::string_view key) const { return map_.find(key) != nullptr; }
     void text(std::string_view key, std::string& out, std::size_t max_length);
     void integer(std::string_view key, std::int64_t& out, Range<std::int64_t> allowed);
     void cycles(std::string_view key, Cycles& out, Range<std::int64_t> allowed);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -312,6 +313,64 @@ TEST_CASE("the example trace is what its command writes") {
            "--set vector_cores=1 --trace " +
            path);
     CHECK(content(path) == content(kSource + "/traces/examples/neumann_16.json"));
+}
+
+TEST_CASE("a study has every cell beside what was published, and says whether all agree") {
+    const npusim::test::Scratch scratch;
+    const Outcome outcome =
+        invoke("study ablation --count 4 --format json -o " + scratch.path().string());
+    const json study = json::parse(outcome.out);
+    CHECK(study["study"] == "ablation");
+    CHECK(study["hardware"] == "ascend-910b");
+    CHECK(study["version"] == NPUSIM_VERSION);
+    REQUIRE(study["blocks"].size() == 2);
+    std::int64_t compared = 0;
+    std::int64_t agree = 0;
+    for (const json& block : study["blocks"]) {
+        CHECK(block["rows"].size() == 8);
+        for (const json& row : block["rows"]) {
+            CHECK_FALSE(row["case"].get<std::string>().empty());
+            CHECK_FALSE(row["setting"].get<std::string>().empty());
+            for (const json& cell : row["cells"]) {
+                CAPTURE(cell.dump());
+                CHECK(cell["agrees"].is_boolean() ==
+                      (!cell["ours"].is_null() && !cell["published"].is_null()));
+                compared += cell["agrees"].is_boolean() ? 1 : 0;
+                agree += cell["agrees"] == true ? 1 : 0;
+            }
+        }
+    }
+    CHECK(study["summary"]["cells"] == compared);
+    CHECK(study["summary"]["agree"] == agree);
+    CHECK(compared == 24); // three figures of eight settings on the mixture
+    bool all = agree == compared;
+    REQUIRE(study["claims"].size() == 6);
+    for (const json& claim : study["claims"]) {
+        CHECK(claim["claim"].is_string());
+        all = all && claim["holds"].get<bool>();
+    }
+    CHECK(outcome.code == (all ? 0 : 1));
+    CHECK(outcome.err.empty() == all);
+    CHECK(content(scratch.path() / "study-ablation.json") == outcome.out);
+    CHECK_FALSE(content(scratch.path() / "study-ablation.csv").empty());
+    CHECK_THAT(content(scratch.path() / "study-ablation.txt"),
+               Contains("cells within an order of magnitude, 6 of 6 claims hold"));
+}
+
+TEST_CASE("a study as text and as CSV: ours beside the published, formats not built told") {
+    const std::string table = invoke("study early --count 1").out;
+    CHECK_THAT(table, Contains("(1.4e-2)") && Contains("not built (7.9e-2)"));
+    std::istringstream lines(invoke("study trained --count 1 --format csv").out);
+    std::string line;
+    std::getline(lines, line);
+    CHECK(line == "study,block,case,setting,column,ours,published,agrees,version");
+    std::getline(lines, line);
+    CHECK_THAT(line,
+               Contains("\"trained\",\"N=3 S=8 no mask\",fp64,2.19") && Contains(",2.2e-8,yes,"));
+    CHECK_THAT(invoke("study --help").out, Contains("npusim study ablation --format json"));
+    CHECK_THAT(refusal("study everything"),
+               Contains("truncation,formats,ablation,early,trained,all"));
+    CHECK_THAT(refusal("study all --count 0"), Contains("--count"));
 }
 
 TEST_CASE("list shows what there is") {
