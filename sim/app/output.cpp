@@ -15,23 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Writes under a temporary name and renames.
-void write_file(const fs::path& path, const std::string& bytes) {
-    const fs::path partial = path.string() + ".partial";
-    std::ofstream file(partial, std::ios::binary);
-    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    file.close();
-    std::error_code error;
-    if (file) {
-        fs::rename(partial, path, error);
-    }
-    if (!file || error) {
-        std::error_code ignored;
-        fs::remove(partial, ignored);
-        throw ConfigError(fmt::format("{}: cannot write", path.string()));
-    }
-}
-
 /// The inverses in NumPy's format, version 1.
 std::string npy_bytes(const Result& result) {
     std::string header =
@@ -72,6 +55,22 @@ void prepare_folder(const fs::path& folder) {
     }
     if (!fs::is_directory(folder) || access(folder.c_str(), W_OK) != 0) {
         throw ConfigError(fmt::format("-o {}: not a folder one can write to", folder.string()));
+    }
+}
+
+void write_file(const fs::path& path, const std::string& bytes) {
+    const fs::path partial = path.string() + ".partial";
+    std::ofstream file(partial, std::ios::binary);
+    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    file.close();
+    std::error_code error;
+    if (file) {
+        fs::rename(partial, path, error);
+    }
+    if (!file || error) {
+        std::error_code ignored;
+        fs::remove(partial, ignored);
+        throw ConfigError(fmt::format("{}: cannot write", path.string()));
     }
 }
 

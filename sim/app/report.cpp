@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/app/report.h"
 
+#include "sim/app/report_parts.h"
+#include "sim/app/table.h"
+
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 #include <functional>
-#include <nlohmann/json.hpp>
 
 namespace npusim::app {
 
 namespace {
 
-using json = nlohmann::ordered_json;
 using observe::CoreStatistics;
 using observe::PipeStatistics;
 
@@ -91,41 +92,6 @@ std::string pipe_text(const CoreStatistics& core, Pipe pipe, Cycles total) {
     return text + fmt::format(", idle {}", statistics.idle(total));
 }
 
-/// A table whose first column names the rows.
-class Table {
-  public:
-    void row(std::string label, std::vector<std::string> cells) {
-        rows_.push_back({std::move(label), std::move(cells)});
-    }
-    [[nodiscard]] std::string text() const {
-        std::size_t label_width = 0;
-        std::vector<std::size_t> widths;
-        for (const Row& row : rows_) {
-            label_width = std::max(label_width, row.label.size());
-            widths.resize(std::max(widths.size(), row.cells.size()));
-            for (std::size_t c = 0; c < row.cells.size(); ++c) {
-                widths[c] = std::max(widths[c], row.cells[c].size());
-            }
-        }
-        std::string text;
-        for (const Row& row : rows_) {
-            text += fmt::format("{:<{}}", row.label, label_width);
-            for (std::size_t c = 0; c < row.cells.size(); ++c) {
-                text += fmt::format("  {:>{}}", row.cells[c], widths[c]);
-            }
-            text += "\n";
-        }
-        return text;
-    }
-
-  private:
-    struct Row {
-        std::string label;
-        std::vector<std::string> cells;
-    };
-    std::vector<Row> rows_;
-};
-
 json pipe_json(const PipeStatistics& statistics, Cycles total) {
     json stall = json::object();
     for (std::size_t s = 1; s < observe::kStateCount; ++s) {
@@ -145,11 +111,6 @@ json pipes_json(const CoreStatistics& core, Cycles total) {
         pipes[std::string(to_string(pipe))] = pipe_json(statistics_of(core, pipe), total);
     }
     return pipes;
-}
-
-/// JSON has no NaN: null stands for "no finite matrix to measure".
-json number(double value) {
-    return std::isfinite(value) ? json(value) : json(nullptr);
 }
 
 json figures_json(const inverse::Accuracy& accuracy) {
@@ -176,24 +137,8 @@ json accuracy_json(const Result& result) {
     return total;
 }
 
-/// "0.0165", "6.4, 1 of 64 non-finite" or "64 of 64 non-finite".
-std::string worst_text(const inverse::Accuracy& accuracy) {
-    const std::string worst = fmt::format("{:.3g}", accuracy.rel_frobenius_max);
-    const std::string lost =
-        fmt::format("{} of {} non-finite", accuracy.non_finite, accuracy.matrices);
-    return accuracy.non_finite == 0                   ? worst
-           : accuracy.non_finite == accuracy.matrices ? lost
-                                                      : worst + ", " + lost;
-}
-
 json result_json(const std::vector<Result>& results, const Result& result) {
     const observe::RunStatistics& statistics = result.statistics;
-    json parameters = json::object();
-    for (const kernels::Parameter& parameter : result.parameters) {
-        const std::int64_t value = result.values.at(parameter.name);
-        const std::string text = kernels::parameter_text(parameter, value);
-        parameters[parameter.name] = text == fmt::format("{}", value) ? json(value) : json(text);
-    }
     json cores = json::object();
     for (const CoreStatistics& core : statistics.cores) {
         cores[core.info.name] = {{"finish", core.finish.count()},
@@ -205,7 +150,7 @@ json result_json(const std::vector<Result>& results, const Result& result) {
             {"chunk", result.problem.chunk},
             {"dtype", to_string(result.problem.dtype)},
             {"matrices", result.problem.count},
-            {"params", parameters},
+            {"params", parameters_json(result.parameters, result.values)},
             {"cycles", statistics.total.count()},
             {"time_us", result.microseconds()},
             {"speedup", speedup(results, result)},
