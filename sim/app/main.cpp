@@ -360,6 +360,14 @@ void add_run_options(CLI::App& command, Options& options) {
                        options.parameters,
                        "kernel parameter name=value, for every "
                        "kernel that has it; repeatable");
+    for (const std::string name : {"order", "steps"}) { // after -p, which would take their place
+        command.add_option_function<std::string>(
+            "--" + name,
+            [&options, name](const std::string& value) {
+                options.parameters.push_back(fmt::format("{}={}", name, value));
+            },
+            fmt::format("short for -p {}=VALUE; `auto` suits the chunk", name));
+    }
     command.add_option(
         "-o,--output", options.output, "folder for results.{json,csv,txt} and the inverses (.npy)");
     command.add_option("--trace", options.trace, "Chrome trace (JSON) for Perfetto's UI");

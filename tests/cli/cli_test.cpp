@@ -245,6 +245,20 @@ TEST_CASE("option -p reaches every kernel that has the parameter") {
     CHECK(results["results"][0]["params"].empty());
 }
 
+TEST_CASE("options --order and --steps are short for -p") {
+    const std::string job = "compare " + kAscend + kPair + "--count 2 --timing-only --format json ";
+    CHECK(invoke(job + "--order auto --steps auto").out ==
+          invoke(job + "-p order=auto -p steps=auto").out);
+    const json params =
+        json::parse(invoke(job + "--steps 4 -p early=yes --order 7").out)["results"][1]["params"];
+    CHECK(params["order"] == 7);
+    CHECK(params["steps"] == 4);
+    CHECK(params["early"] == "yes");
+    CHECK_THAT(refusal(job + "--order many"), Contains("(allowed: auto, 1..16)"));
+    CHECK_THAT(refusal("run " + kAscend + "-k inverse/mixed --order 3"),
+               Contains("no kernel here has this parameter"));
+}
+
 TEST_CASE("select lists every candidate in order and chooses the fastest within the limit") {
     const Outcome outcome =
         invoke("select " + kAscend + "--count 1 --max-error 1e-2 -q --format json");
