@@ -19,6 +19,10 @@
 
 namespace npusim::kernels {
 
+std::vector<ParameterValues> Kernel::candidates(const Problem& /*problem*/) const {
+    return {resolve_parameters(*this, {})};
+}
+
 const std::vector<const Kernel*>& registry() {
     static const inverse::BlockForwardSubstitution kBlockForwardSubstitution;
     static const inverse::BunchHopcroft kBunchHopcroft;

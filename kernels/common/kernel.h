@@ -106,6 +106,9 @@ class Kernel {
                                                  const ParameterValues& values) const {
         return values;
     }
+    /// Settings worth trying on `problem`, no two of which come to the same; the defaults alone
+    /// unless the kernel knows better.
+    [[nodiscard]] virtual std::vector<ParameterValues> candidates(const Problem& problem) const;
     [[nodiscard]] virtual std::unique_ptr<Plan> plan(const config::HardwareConfig& hardware,
                                                      const Problem& problem,
                                                      const ParameterValues& values) const = 0;

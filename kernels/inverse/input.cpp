@@ -508,7 +508,7 @@ Matrices load_input(const std::string& spec,
 std::string input_help() {
     std::string text(
         "matrices to invert; several entries between commas make one batch:\n"
-        "trained (default): the trained layer that comes along\n"
+        "trained: the trained layer that comes along\n"
         "a folder with k.npy [key heads,T,D], beta.npy and g.npy [value heads,T]\n"
         "a .npy file of strictly lower A [count,chunk,chunk], or a folder with a.npy\n");
     for (const Kind& kind : kKinds) {

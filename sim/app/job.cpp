@@ -168,6 +168,9 @@ KernelRequest parse_request(const std::string& text,
         at = comma + 1;
     }
     request.values = kernels::resolve_parameters(*request.kernel, given);
+    for (const auto& [name, text_of_value] : given) {
+        request.given[name] = request.values.at(name);
+    }
     return request;
 }
 

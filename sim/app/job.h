@@ -20,6 +20,7 @@ namespace npusim::app {
 struct KernelRequest {
     const kernels::Kernel* kernel = nullptr;
     kernels::ParameterValues values;
+    kernels::ParameterValues given = {}; ///< those of `values` that were asked for
 };
 
 /// Parses `NAME[:key=value,...]`; `shared` are `-p` values, used where the kernel has the

@@ -2,6 +2,8 @@
 #include "sim/app/job.h"
 #include "sim/app/output.h"
 #include "sim/app/report.h"
+#include "sim/app/select.h"
+#include "sim/app/select_report.h"
 #include "sim/app/study.h"
 #include "sim/app/study_report.h"
 #include "sim/base/error.h"
@@ -9,9 +11,12 @@
 #include "sim/isa/instruction.h"
 #include "traces/chrome.h"
 #include "traces/progress.h"
+#include "traces/status_line.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -37,7 +42,7 @@ constexpr int kUsage = 2;
 
 const std::string kTrainedLayer = NPUSIM_SOURCE_DIR "/kernels/data/gdn_trained_layer4";
 
-/// The command line of `run` and `compare`.
+/// The command line of `run`, `compare` and `select`.
 struct Options {
     std::string config;
     std::vector<std::string> kernels;
@@ -50,6 +55,7 @@ struct Options {
     std::int64_t seed = 1;
     std::vector<std::string> parameters;
     std::vector<std::string> sets;
+    std::string max_error;
     std::string format = "text";
     std::string output;
     std::string trace;
@@ -97,6 +103,16 @@ DType parse_dtype(const std::string& text) {
         return *dtype;
     }
     throw ConfigError(fmt::format("--dtype {}: (allowed: {})", text, dtype_names()));
+}
+
+double parse_max_error(const std::string& text) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value) ||
+        value <= 0) {
+        throw ConfigError(fmt::format("--max-error {}: (allowed: a number above 0)", text));
+    }
+    return value;
 }
 
 std::string formatted(const std::vector<Result>& results, const std::string& format) {
@@ -248,7 +264,7 @@ int run_kernels(const Options& options) {
 /// The command line of `study`.
 struct StudyArguments {
     std::string name;
-    std::string config = NPUSIM_SOURCE_DIR "/configs/hardware/ascend-910b.yaml";
+    std::string config = NPUSIM_SOURCE_DIR "/configs/hardware/fused-local.yaml"; // every format
     std::int64_t count = 64;
     std::int64_t seed = 1;
     std::string format = "text";
@@ -300,6 +316,61 @@ int study(const StudyArguments& arguments) {
     return off.empty() ? kDone : kFailed;
 }
 
+/// The kernels of `-k`, or all of them.
+std::vector<KernelRequest> selectable(const Options& options) {
+    std::vector<KernelRequest> requests = parse_requests(options);
+    if (requests.empty()) {
+        for (const kernels::Kernel* kernel : kernels::registry()) {
+            requests.push_back(parse_request(std::string(kernel->name()), {}));
+        }
+    }
+    return requests;
+}
+
+int select_kernel(const Options& options) {
+    check_chunk(options.chunk);
+    const DType dtype = parse_dtype(options.dtype);
+    const double max_error = parse_max_error(options.max_error);
+    const config::HardwareConfig hardware = load_hardware(options);
+    const std::vector<KernelRequest> requests = selectable(options);
+    const inverse::Matrices matrices = load_matrices(options);
+    const inverse::ReferenceSet reference(matrices);
+    if (!options.output.empty()) {
+        prepare_folder(options.output);
+    }
+    traces::StatusLine status;
+    const auto announce = [&](std::size_t index, std::size_t count, const Candidate& candidate) {
+        const std::string text =
+            fmt::format("select: {} of {}, {}", index + 1, count, spec(candidate.request));
+        spdlog::info("{}", text);
+        if (!options.quiet && !options.verbose && status.due()) {
+            status.say(text);
+        }
+    };
+    Selection selection =
+        select(hardware,
+               requests,
+               {{matrices.count, options.chunk, dtype, parse_scaling(options.scale)},
+                &matrices,
+                &reference},
+               max_error,
+               announce);
+    selection.input = options.input;
+    status.clear();
+    const std::map<std::string, std::string> reports{{"text", select_text(selection)},
+                                                     {"json", select_json(selection)},
+                                                     {"csv", select_csv(selection)}};
+    if (!options.output.empty()) {
+        const fs::path folder = options.output;
+        write_file(folder / "results.txt", reports.at("text"));
+        write_file(folder / "results.csv", reports.at("csv"));
+        write_file(folder / "results.json", reports.at("json"));
+    }
+    const std::string& report = reports.at(options.format);
+    std::fwrite(report.data(), 1, report.size(), stdout);
+    return selection.choice() ? kDone : kFailed;
+}
+
 int list(const std::string& what) {
     if (what == "kernels") {
         for (const kernels::Kernel* kernel : kernels::registry()) {
@@ -339,14 +410,14 @@ int list(const std::string& what) {
     return kDone;
 }
 
-void add_run_options(CLI::App& command, Options& options) {
+/// What every command that runs kernels takes.
+void add_job_options(CLI::App& command, Options& options) {
     command.add_option("-c,--config", options.config, "hardware file (YAML)")->required();
     command
         .add_option("-k,--kernel",
                     options.kernels,
                     "kernel, with its own parameters after a colon: "
                     "inverse/neumann:order=4,steps=8")
-        ->required()
         ->take_all();
     command.add_option("--chunk", options.chunk, "matrix size: 16, 32, 64 or 128")
         ->capture_default_str();
@@ -365,27 +436,41 @@ void add_run_options(CLI::App& command, Options& options) {
                        options.calibrate,
                        "input that scales of --scale tensor are set by, as --input; default: the "
                        "input itself");
-    command.add_option("--input", options.input, inverse::input_help());
+    command.add_option("--input", options.input, inverse::input_help())->capture_default_str();
     command
-        .add_option(
-            "--count",
-            options.count,
-            "matrices of each case, the first of a folder or file; 0: 16 in the suite, the trained "
-            "layer too, else all of a folder or file and 64 draws")
+        .add_option("--count",
+                    options.count,
+                    "matrices of each case, the first of a folder or file; 0: 16 of a made-up case "
+                    "of the suite, else all of a folder or file and 64 draws")
         ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 20))
         ->capture_default_str();
     command.add_option("--seed", options.seed, "seed of made-up input")
         ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
         ->capture_default_str();
-    command.add_option("-p,--param",
-                       options.parameters,
-                       "kernel parameter name=value, for every "
-                       "kernel that has it; repeatable");
     command.add_option(
         "--set", options.sets, "override a key of the hardware file: key=value; repeatable");
     command.add_option("--format", options.format, "text, json or csv")
         ->check(CLI::IsMember({"text", "json", "csv"}))
         ->capture_default_str();
+    command.add_flag("-v,--verbose", options.verbose, "say what is being done");
+    command.add_flag("-q,--quiet", options.quiet, "say nothing but errors");
+}
+
+void add_run_options(CLI::App& command, Options& options) {
+    add_job_options(command, options);
+    command.get_option("--kernel")->required();
+    command.add_option("-p,--param",
+                       options.parameters,
+                       "kernel parameter name=value, for every "
+                       "kernel that has it; repeatable");
+    for (const std::string name : {"order", "steps"}) { // after -p, which would take their place
+        command.add_option_function<std::string>(
+            "--" + name,
+            [&options, name](const std::string& value) {
+                options.parameters.push_back(fmt::format("{}={}", name, value));
+            },
+            fmt::format("short for -p {}=VALUE; `auto` suits the chunk", name));
+    }
     command.add_option(
         "-o,--output", options.output, "folder for results.{json,csv,txt} and the inverses (.npy)");
     command.add_option("--trace", options.trace, "Chrome trace (JSON) for Perfetto's UI");
@@ -397,8 +482,26 @@ void add_run_options(CLI::App& command, Options& options) {
             options.check,
             "also run in program order, without time; other bytes mean a missing flag (exit 1)")
         ->excludes(timing_only);
-    command.add_flag("-v,--verbose", options.verbose, "say what is being done");
-    command.add_flag("-q,--quiet", options.quiet, "say nothing but errors");
+}
+
+void add_select_options(CLI::App& command, Options& options) {
+    options.input = "suite";
+    add_job_options(command, options);
+    command.get_option("--kernel")
+        ->description("kernel to consider instead of all of them; parameters after a colon stay as "
+                      "given: inverse/neumann:early=yes");
+    command
+        .add_option("--max-error",
+                    options.max_error,
+                    "largest relative Frobenius error of any matrix that will do, e.g. 1e-2")
+        ->required();
+    command.add_option("-o,--output", options.output, "folder for results.{json,csv,txt}");
+    command.footer("Example:\n"
+                   "  npusim select -c configs/hardware/ascend-910b.yaml --chunk 64 --dtype fp16 "
+                   "--max-error 1e-2\n\n"
+                   "All kernels on the whole suite take half a minute at chunk 64 and more at 128; "
+                   "--count 1 takes seconds.\n"
+                   "Exit code: 0 done, 1 nothing is within --max-error, 2 bad input.");
 }
 
 void add_study_options(CLI::App& command, StudyArguments& arguments) {
@@ -476,12 +579,18 @@ int dispatch(int argc, char** argv) {
         "  npusim compare -c configs/hardware/ascend-910b.yaml -k inverse/forward-substitution "
         "-k inverse/neumann --input suite\n"
         "  npusim study ablation\n"
+        "  npusim select -c configs/hardware/ascend-910b.yaml --chunk 64 --dtype fp16 "
+        "--max-error 1e-2\n"
         "  npusim list kernels\n\n"
-        "Exit code: 0 done, 1 the run failed (deadlock, --check), 2 bad input.");
+        "Exit code: 0 done, 1 the run failed (deadlock, --check, nothing to select), 2 bad input.");
     Options options;
+    Options select_options;
     CLI::App* run_command = app.add_subcommand("run", "run one kernel");
     CLI::App* compare_command =
         app.add_subcommand("compare", "run several kernels on the same input, as one table");
+    CLI::App* select_command = app.add_subcommand(
+        "select",
+        "run every kernel with many parameters; choose the fastest that is accurate enough");
     CLI::App* list_command = app.add_subcommand("list", "list kernels, hardware or ops");
     CLI::App* study_command = app.add_subcommand(
         "study", "regenerate the published tables of accuracy, ours beside theirs");
@@ -489,6 +598,7 @@ int dispatch(int argc, char** argv) {
     add_study_options(*study_command, study_arguments);
     add_run_options(*run_command, options);
     add_run_options(*compare_command, options);
+    add_select_options(*select_command, select_options);
     std::string what;
     list_command->add_option("what", what, "kernels, hardware or ops")
         ->required()
@@ -501,14 +611,19 @@ int dispatch(int argc, char** argv) {
         }
         throw ConfigError(explain(app, error));
     }
-    spdlog::set_level(options.verbose || study_arguments.verbose ? spdlog::level::info
-                      : options.quiet                            ? spdlog::level::err
-                                                                 : spdlog::level::warn);
+    const bool verbose = options.verbose || select_options.verbose || study_arguments.verbose;
+    const bool quiet = options.quiet || select_options.quiet;
+    spdlog::set_level(verbose ? spdlog::level::info
+                      : quiet ? spdlog::level::err
+                              : spdlog::level::warn);
     if (list_command->parsed()) {
         return list(what);
     }
     if (study_command->parsed()) {
         return study(study_arguments);
+    }
+    if (select_command->parsed()) {
+        return select_kernel(select_options);
     }
     if (run_command->parsed() && options.kernels.size() != 1) {
         throw ConfigError("run takes one -k (several: npusim compare)");

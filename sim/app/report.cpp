@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/app/report.h"
 
+#include "sim/app/report_parts.h"
 #include "sim/app/table.h"
 
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 #include <functional>
-#include <nlohmann/json.hpp>
 
 namespace npusim::app {
 
 namespace {
 
-using json = nlohmann::ordered_json;
 using observe::CoreStatistics;
 using observe::PipeStatistics;
 
@@ -114,11 +113,6 @@ json pipes_json(const CoreStatistics& core, Cycles total) {
     return pipes;
 }
 
-/// JSON has no NaN: null stands for "no finite matrix to measure".
-json number(double value) {
-    return std::isfinite(value) ? json(value) : json(nullptr);
-}
-
 json figures_json(const inverse::Accuracy& accuracy) {
     return {{"matrices", accuracy.matrices},
             {"rel_frobenius_median", number(accuracy.rel_frobenius_median)},
@@ -141,16 +135,6 @@ json accuracy_json(const Result& result) {
         }
     }
     return total;
-}
-
-/// "0.0165", "6.4, 1 of 64 non-finite" or "64 of 64 non-finite".
-std::string worst_text(const inverse::Accuracy& accuracy) {
-    const std::string worst = fmt::format("{:.3g}", accuracy.rel_frobenius_max);
-    const std::string lost =
-        fmt::format("{} of {} non-finite", accuracy.non_finite, accuracy.matrices);
-    return accuracy.non_finite == 0                   ? worst
-           : accuracy.non_finite == accuracy.matrices ? lost
-                                                      : worst + ", " + lost;
 }
 
 /// What the number format did, step by step.
@@ -188,12 +172,6 @@ std::string steps_text(const Result& result) {
 
 json result_json(const std::vector<Result>& results, const Result& result) {
     const observe::RunStatistics& statistics = result.statistics;
-    json parameters = json::object();
-    for (const kernels::Parameter& parameter : result.parameters) {
-        const std::int64_t value = result.values.at(parameter.name);
-        const std::string text = kernels::parameter_text(parameter, value);
-        parameters[parameter.name] = text == fmt::format("{}", value) ? json(value) : json(text);
-    }
     json cores = json::object();
     for (const CoreStatistics& core : statistics.cores) {
         cores[core.info.name] = {{"finish", core.finish.count()},
@@ -208,7 +186,7 @@ json result_json(const std::vector<Result>& results, const Result& result) {
              is_integer(result.problem.dtype) ? json(to_string(result.problem.scaling))
                                               : json(nullptr)},
             {"matrices", result.problem.count},
-            {"params", parameters},
+            {"params", parameters_json(result.parameters, result.values)},
             {"cycles", statistics.total.count()},
             {"time_us", result.microseconds()},
             {"speedup", speedup(results, result)},

@@ -50,7 +50,7 @@ class Bench {
                                               const std::string& input,
                                               std::int64_t chunk,
                                               const std::string& format) {
-        const std::optional<DType> dtype = dtype_from(format);
+        const auto [dtype, scaling] = parse_format(format);
         if (format != kDouble && !(dtype && hardware_.cube.formats.contains(*dtype))) {
             return std::nullopt;
         }
@@ -63,8 +63,9 @@ class Bench {
             const KernelRequest request = parse_request(kernel, {});
             const inverse::Matrices& matrices = batch.matrices;
             entry->second = batch.reference.measure(
-                dtype ? run_in_program_order(
-                            hardware_, request, {matrices.count, chunk, *dtype}, matrices)
+                dtype ? run_in_program_order(hardware_,
+                                             request,
+                                             {{matrices.count, chunk, *dtype, scaling}, &matrices})
                       : in_double(request, matrices));
         }
         return entry->second;
@@ -76,6 +77,15 @@ class Bench {
         inverse::Matrices matrices;
         inverse::ReferenceSet reference;
     };
+
+    /// `fp16`, `int8-static` (a scale per tensor, set from the batch) or `int8-dyn` (per matrix).
+    static std::pair<std::optional<DType>, kernels::Scaling>
+    parse_format(const std::string& format) {
+        const std::size_t dash = format.find('-');
+        const bool own = dash != std::string::npos && format.substr(dash) == "-dyn";
+        return {dtype_from(format.substr(0, dash)),
+                own ? kernels::Scaling::Matrix : kernels::Scaling::Tensor};
+    }
 
     const Batch& find_batch(const std::string& input, std::int64_t chunk) {
         std::unique_ptr<Batch>& batch = batches_[{input, chunk}];

@@ -246,6 +246,150 @@ TEST_CASE("option -p reaches every kernel that has the parameter") {
     CHECK(results["results"][0]["params"].empty());
 }
 
+TEST_CASE("options --order and --steps are short for -p") {
+    const std::string job = "compare " + kAscend + kPair + "--count 2 --timing-only --format json ";
+    CHECK(invoke(job + "--order auto --steps auto").out ==
+          invoke(job + "-p order=auto -p steps=auto").out);
+    const json params =
+        json::parse(invoke(job + "--steps 4 -p early=yes --order 7").out)["results"][1]["params"];
+    CHECK(params["order"] == 7);
+    CHECK(params["steps"] == 4);
+    CHECK(params["early"] == "yes");
+    CHECK_THAT(refusal(job + "--order many"), Contains("(allowed: auto, 1..16)"));
+    CHECK_THAT(refusal("run " + kAscend + "-k inverse/mixed --order 3"),
+               Contains("no kernel here has this parameter"));
+}
+
+TEST_CASE("select lists every candidate in order and chooses the fastest within the limit") {
+    const Outcome outcome =
+        invoke("select " + kAscend + "--count 1 --max-error 1e-2 -q --format json");
+    REQUIRE(outcome.code == 0);
+    CHECK(outcome.err.empty());
+    const json selection = json::parse(outcome.out);
+    CHECK(selection["hardware"] == "ascend-910b");
+    CHECK(selection["chunk"] == 64);
+    CHECK(selection["dtype"] == "fp16");
+    CHECK(selection["max_error"] == 1e-2);
+    CHECK(selection["input"] == "suite");
+    CHECK(selection["version"] == NPUSIM_VERSION);
+    const json& candidates = selection["candidates"];
+    REQUIRE(candidates.size() > 30);
+    const json& chosen = candidates[selection["choice"].get<std::size_t>()];
+    CHECK(chosen["within_limit"] == true);
+    CHECK(chosen["error"] <= 1e-2);
+    CHECK(chosen["pareto"] == true);
+    std::size_t on_front = 0;
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+        const json& candidate = candidates[i];
+        CAPTURE(candidate);
+        const bool within = candidate["within_limit"];
+        CHECK(within == (candidate["error"].is_number() && candidate["error"] <= 1e-2));
+        CHECK(within == candidate["breaks"].empty());
+        CHECK((candidate["non_finite"] > 0) == candidate["error"].is_null());
+        CHECK(candidate["cycles"] > candidate["cycles_after_launch"]);
+        CHECK(candidate["time_us"].get<double>() ==
+              Approx(candidate["cycles"].get<double>() / 1850));
+        CHECK(candidate["worst_case"].is_string());
+        CHECK(candidate["refused"].is_null());
+        for (const json& part : candidate["breaks"]) {
+            CHECK((part["non_finite"] > 0 || part["rel_frobenius_max"] > 1e-2));
+            CHECK(part["matrices"] == 1);
+        }
+        if (!within) {
+            CHECK(candidate["breaks"][0]["case"] == candidate["worst_case"]);
+        } else {
+            CHECK(chosen["cycles"] <= candidate["cycles"]);
+        }
+        on_front += candidate["pareto"] == true ? 1U : 0U;
+        if (i > 0) {
+            const json& before = candidates[i - 1];
+            CHECK((before["within_limit"] == true || !within));
+            CHECK((!within || before["cycles"] <= candidate["cycles"]));
+        }
+    }
+    CHECK(selection["pareto"].size() == on_front);
+    for (std::size_t i = 1; i < on_front; ++i) {
+        const json& left = candidates[selection["pareto"][i - 1].get<std::size_t>()];
+        const json& right = candidates[selection["pareto"][i].get<std::size_t>()];
+        CHECK(left["cycles"] < right["cycles"]);
+        CHECK(left["error"] > right["error"]);
+    }
+}
+
+TEST_CASE("select measures what compare does") {
+    const std::string job = kAscend + "-k inverse/neumann:order=7,steps=8,early=yes --input suite "
+                                      "--count 2 --chunk 64 -q --format json ";
+    const json candidate =
+        json::parse(invoke("select " + job + "--max-error 1e-2").out)["candidates"][0];
+    const json result = json::parse(invoke("run " + job).out)["results"][0];
+    for (const char* key : {"kernel", "params", "cycles", "time_us"}) {
+        CHECK(candidate[key] == result[key]);
+    }
+    CHECK(candidate["error"] == result["accuracy"]["rel_frobenius_max"]);
+}
+
+TEST_CASE("select says in text what is chosen and what breaks what, and writes it with -o") {
+    const npusim::test::Scratch scratch;
+    const std::string job = "select " + kAscend +
+                            "-k inverse/forward-substitution -k inverse/neumann:early=no "
+                            "-k inverse/doubling --count 2 -q --max-error ";
+    const Outcome outcome = invoke(job + "1e-2 -o " + scratch.path().string());
+    CHECK(outcome.code == 0);
+    CHECK_THAT(outcome.out, Contains("speed-up after launch, over inverse/forward-substitution"));
+    CHECK_THAT(outcome.out, Contains("1  inverse/neumann ") && Contains("order=7 steps=8"));
+    CHECK_THAT(outcome.out, !Contains("early=") && Contains("\nPareto front "));
+    CHECK_THAT(outcome.out, Contains("what breaks what, by more than 0.01:"));
+    CHECK_THAT(outcome.out, Contains("2 of 2 non-finite; ") && Contains(" more\n"));
+    CHECK_THAT(outcome.out, Contains("\nchoose: inverse/neumann:order=7: "));
+    CHECK(content(scratch.path() / "results.txt") == outcome.out);
+    CHECK(json::parse(content(scratch.path() / "results.json"))["choice"] == 0);
+    CHECK_THAT(content(scratch.path() / "results.csv"),
+               Catch::StartsWith("kernel,params,hardware,"));
+
+    const Outcome strict = invoke(job + "1e-9");
+    CHECK(strict.code == 1);
+    CHECK_THAT(strict.out,
+               Contains("choose: nothing is within 1e-09; the most accurate is inverse/"));
+    CHECK(json::parse(invoke(job + "1e-9 --format json").out)["choice"].is_null());
+}
+
+TEST_CASE("select lists what the chip refuses with the reason and goes on") {
+    const std::string job =
+        "select " + kAscend + "--count 1 --input random --max-error 1e-2 -q " + kPair;
+    const std::string small = "--set buffers.l1.size=16KiB ";
+    const Outcome outcome = invoke(job + small + "--format json");
+    CHECK(outcome.code == 0);
+    const json candidates = json::parse(outcome.out)["candidates"];
+    CHECK(candidates[0]["kernel"] == "inverse/forward-substitution");
+    CHECK(candidates[1]["cycles"].is_null());
+    CHECK(candidates[1]["error"].is_null());
+    CHECK_THAT(candidates[1]["refused"].get<std::string>(), Contains("buffers.l1.size: 16384"));
+    CHECK_THAT(invoke(job + small).out, Contains("not on this chip:\n  inverse/neumann"));
+    const std::string table = invoke(job + small + "--format csv").out;
+    std::istringstream rows(table);
+    for (std::string row; std::getline(rows, row);) {
+        const std::string bare = row.substr(0, row.find('"'));
+        CHECK(std::count(bare.begin(), bare.end(), ',') >= 10);
+    }
+
+    // A program that turns out not to fit while it runs is refused as well.
+    CHECK_THAT(invoke(job + "--set sync.cross_flag_ids=1").out,
+               Contains("sync.cross_flag_ids: flag id 1"));
+    const Outcome none = invoke(job + small + "--set buffers.ub.size=1KiB");
+    CHECK(none.code == 1);
+    CHECK_THAT(none.out, Contains("choose: nothing, the chip can run none of them"));
+}
+
+TEST_CASE("select refuses a limit that is no number above zero") {
+    for (const char* limit : {"-1", "0", "nan", "inf", "some", "1e-2x", "''"}) {
+        CHECK_THAT(refusal("select " + kAscend + "--max-error " + limit), Contains("--max-error"));
+    }
+    CHECK_THAT(refusal("select " + kAscend), Contains("--max-error is required"));
+    CHECK_THAT(refusal("select " + kAscend + "--max-error 1 -k inverse/neumann:ordr=3"),
+               Contains("did you mean 'order'?"));
+    CHECK_THAT(invoke("select --help").out, Contains("Example:") && Contains("=suite"));
+}
+
 TEST_CASE("option -o writes whole results and inverses, and --trace a file per kernel") {
     const npusim::test::Scratch scratch;
     const fs::path folder = scratch.path() / "deep" / "er";
@@ -321,7 +465,7 @@ TEST_CASE("a study has every cell beside what was published, and says whether al
         invoke("study ablation --count 4 --format json -o " + scratch.path().string());
     const json study = json::parse(outcome.out);
     CHECK(study["study"] == "ablation");
-    CHECK(study["hardware"] == "ascend-910b");
+    CHECK(study["hardware"] == "fused-local");
     CHECK(study["version"] == NPUSIM_VERSION);
     REQUIRE(study["blocks"].size() == 2);
     std::int64_t compared = 0;
@@ -358,8 +502,8 @@ TEST_CASE("a study has every cell beside what was published, and says whether al
 }
 
 TEST_CASE("a study as text and as CSV: ours beside the published, formats not built told") {
-    const std::string table = invoke("study early --count 1").out;
-    CHECK_THAT(table, Contains("(1.4e-2)") && Contains("not built (7.9e-2)"));
+    const std::string table = invoke("study early --count 1 " + kAscend).out;
+    CHECK_THAT(table, Contains("(1.4e-2)") && Contains("not built (1.4e-2)"));
     std::istringstream lines(invoke("study trained --count 1 --format csv").out);
     std::string line;
     std::getline(lines, line);

@@ -105,7 +105,7 @@ TEST_CASE("MXR in bf16 on one key is published with X Y rounded before the sum")
             y = r.step("Y", y * y);
             x = round_product ? r.step("X", x + r.step("X Y", x * y)) : r.step("X", x + x * y);
         }
-        inverse::join_blocks(r, x, 16, 64);
+        inverse::join_blocks(r, x, 16, 64, DType::Bf16);
         return measure(input, inverse::evaluate(r, input.values, to_bf16)).rel_frobenius_max;
     };
     CHECK(error(false) == Approx(2.4e2).epsilon(0.05)); // as on the core

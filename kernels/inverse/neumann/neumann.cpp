@@ -182,6 +182,31 @@ kernels::ParameterValues Neumann::settle(const kernels::Problem& problem,
     return settled;
 }
 
+std::vector<kernels::ParameterValues> Neumann::candidates(const kernels::Problem& problem) const {
+    std::vector<kernels::ParameterValues> candidates;
+    kernels::ParameterValues values = kernels::resolve_parameters(*this, {});
+    const std::int64_t n = std::min(problem.chunk, values.at("block"));
+    for (const std::int64_t order : {2, 3, 4, 7}) {
+        for (const std::int64_t steps : {4, 8, 16}) {
+            const std::int64_t reach = (order + 1) * steps; // exact up to chunks of this side
+            values["order"] = order;
+            values["steps"] = steps;
+            for (const std::int64_t early : {0, 1}) {
+                values["early"] = early;
+                if (reach < 2 * n) {
+                    candidates.push_back(values);
+                }
+                // Powers that are not masked outgrow fp16 at this chunk.
+                if (n < problem.chunk && reach >= problem.chunk && early == 1) {
+                    candidates.push_back(values);
+                    candidates.back()["block"] = kLargestChunk;
+                }
+            }
+        }
+    }
+    return candidates;
+}
+
 Recipe
 Neumann::recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& values) const {
     Recipe r(size);

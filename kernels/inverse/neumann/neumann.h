@@ -22,6 +22,10 @@ class Neumann : public RecipeKernel {
     /// Replaces `order=auto` and `steps=auto`; the rule is in the README beside this file.
     [[nodiscard]] kernels::ParameterValues
     settle(const kernels::Problem& problem, const kernels::ParameterValues& values) const override;
+    /// A grid of orders and steps, with and without the early mask, up to where another doubling of
+    /// the steps changes nothing; at chunk 128 also what is exact there without blocks.
+    [[nodiscard]] std::vector<kernels::ParameterValues>
+    candidates(const kernels::Problem& problem) const override;
     [[nodiscard]] Recipe
     recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& values) const override;
 };

@@ -7,6 +7,11 @@ std::vector<kernels::Parameter> NewtonSchulz::parameters() const {
     return {{"iterations", 12, 1, 64, "steps, two products each"}};
 }
 
+std::vector<kernels::ParameterValues>
+NewtonSchulz::candidates(const kernels::Problem& /*problem*/) const {
+    return {{{"iterations", 8}}, {{"iterations", 10}}, {{"iterations", 12}}, {{"iterations", 14}}};
+}
+
 Recipe NewtonSchulz::recipe(std::int64_t size,
                             DType /*dtype*/,
                             const kernels::ParameterValues& values) const {

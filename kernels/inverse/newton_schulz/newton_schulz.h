@@ -15,6 +15,9 @@ class NewtonSchulz : public RecipeKernel {
         return "X = 2X - X (I - A) X from I/2k: robust, many products";
     }
     [[nodiscard]] std::vector<kernels::Parameter> parameters() const override;
+    /// From the fewest that may do to more than enough.
+    [[nodiscard]] std::vector<kernels::ParameterValues>
+    candidates(const kernels::Problem& problem) const override;
     [[nodiscard]] Recipe
     recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& values) const override;
 };
