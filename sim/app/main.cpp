@@ -4,6 +4,7 @@
 #include "sim/app/report.h"
 #include "sim/app/select.h"
 #include "sim/app/select_report.h"
+#include "sim/app/speed.h"
 #include "sim/app/study.h"
 #include "sim/app/study_report.h"
 #include "sim/base/error.h"
@@ -504,13 +505,60 @@ void add_select_options(CLI::App& command, Options& options) {
                    "Exit code: 0 done, 1 nothing is within --max-error, 2 bad input.");
 }
 
+/// The command line of `speed`.
+struct SpeedArguments {
+    std::string config;
+    std::string dtype = "fp16";
+    std::int64_t tokens = 1 << 18;
+    std::vector<std::string> sets;
+    std::string format = "text";
+    bool quiet = false;
+};
+
+int speed(const SpeedArguments& arguments) {
+    Options options;
+    options.config = arguments.config;
+    options.sets = arguments.sets;
+    traces::StatusLine status;
+    const Speed result = measure_speed(load_hardware(options),
+                                       parse_dtype(arguments.dtype),
+                                       arguments.tokens,
+                                       [&](const std::string& what) {
+                                           if (!arguments.quiet && status.due()) {
+                                               status.say("speed: " + what);
+                                           }
+                                       });
+    status.clear();
+    const std::string report = arguments.format == "json" ? speed_json(result) : speed_text(result);
+    std::fwrite(report.data(), 1, report.size(), stdout);
+    return kDone;
+}
+
+void add_speed_options(CLI::App& command, SpeedArguments& arguments) {
+    command.add_option("-c,--config", arguments.config, "hardware file (YAML)")->required();
+    command.add_option("--dtype", arguments.dtype, "operands: " + dtype_names())
+        ->capture_default_str();
+    command
+        .add_option(
+            "--tokens", arguments.tokens, "tokens times heads: what each chunk size cuts up")
+        ->check(CLI::Range(std::int64_t{128}, std::int64_t{1} << 24))
+        ->capture_default_str();
+    command.add_option(
+        "--set", arguments.sets, "override a key of the hardware file: key=value; repeatable");
+    command.add_option("--format", arguments.format, "text or json")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->capture_default_str();
+    command.add_flag("-q,--quiet", arguments.quiet, "say nothing but errors");
+    command.footer("Example:\n  npusim speed -c configs/hardware/ascend-910b.yaml");
+}
+
 void add_study_options(CLI::App& command, StudyArguments& arguments) {
     command
         .add_option("name", arguments.name, "truncation, formats, ablation, early, trained, all")
         ->required()
         ->check(CLI::IsMember(study_names()));
     command.add_option("-c,--config", arguments.config, "hardware file (YAML)")
-        ->default_str("configs/hardware/ascend-910b.yaml");
+        ->default_str("configs/hardware/fused-local.yaml");
     command.add_option("--count", arguments.count, "matrices of each made-up case")
         ->check(CLI::Range(1, 1024))
         ->capture_default_str();
@@ -596,6 +644,10 @@ int dispatch(int argc, char** argv) {
         "study", "regenerate the published tables of accuracy, ours beside theirs");
     StudyArguments study_arguments;
     add_study_options(*study_command, study_arguments);
+    CLI::App* speed_command = app.add_subcommand(
+        "speed", "cycles of every inverse at every chunk size, beside published speed-ups");
+    SpeedArguments speed_arguments;
+    add_speed_options(*speed_command, speed_arguments);
     add_run_options(*run_command, options);
     add_run_options(*compare_command, options);
     add_select_options(*select_command, select_options);
@@ -618,6 +670,9 @@ int dispatch(int argc, char** argv) {
                               : spdlog::level::warn);
     if (list_command->parsed()) {
         return list(what);
+    }
+    if (speed_command->parsed()) {
+        return speed(speed_arguments);
     }
     if (study_command->parsed()) {
         return study(study_arguments);

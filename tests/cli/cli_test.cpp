@@ -643,3 +643,23 @@ TEST_CASE("a damaged array is refused by its path and leaves no output behind") 
     CHECK_FALSE(fs::exists(trace));
     CHECK_FALSE(fs::exists(scratch.path() / "out"));
 }
+
+TEST_CASE("speed has every kernel at every chunk size, and what is published beside it") {
+    const json speed =
+        json::parse(invoke("speed " + kAscend + "--tokens 8192 --format json -q").out);
+    CHECK(speed["hardware"] == "ascend-910b");
+    REQUIRE(speed["kernels"].size() >= 10);
+    for (const json& kernel : speed["kernels"]) {
+        REQUIRE(kernel["chunks"].size() == 3);
+        for (const json& cell : kernel["chunks"]) {
+            CHECK(cell["cycles_after_launch"] > 0);
+        }
+    }
+    CHECK(speed["kernels"][0]["chunks"][1]["speedup"] == 1.0);
+    REQUIRE(speed["published"].size() == 4);
+    CHECK(speed["published"][1]["published"] == 4.2);
+    CHECK(speed["published"][1]["ours"] == speed["kernels"][3]["chunks"][1]["speedup"]);
+    CHECK_THAT(invoke("speed " + kAscend + "--tokens 8192").out,
+               Contains("5.2x published") && Contains("chunk 128"));
+    CHECK_THAT(refusal("speed " + kAscend + "--tokens 1"), Contains("--tokens"));
+}
