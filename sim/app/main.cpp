@@ -49,7 +49,7 @@ struct Options {
     std::vector<std::string> kernels;
     std::int64_t chunk = 64;
     std::string dtype = "fp16";
-    std::string scale = "tensor";
+    std::string scale; ///< empty: head, or tensor with a calibration set
     std::string calibrate;
     std::string input = "trained";
     std::int64_t count = 0;
@@ -90,7 +90,11 @@ std::string dtype_names() {
     return fmt::format("{}", fmt::join(names, ", "));
 }
 
-kernels::Scaling parse_scaling(const std::string& text) {
+kernels::Scaling parse_scaling(const Options& options) {
+    const std::string& text = options.scale;
+    if (text.empty()) {
+        return options.calibrate.empty() ? kernels::Scaling::Head : kernels::Scaling::Tensor;
+    }
     const auto name = std::ranges::find(kernels::kScalingNames, text);
     if (name == kernels::kScalingNames.end()) {
         throw ConfigError(fmt::format(
@@ -182,9 +186,12 @@ inverse::Matrices load_matrices(const Options& options) {
                                kTrainedLayer);
 }
 
-/// The set that scales are taken from instead of the input.
-inverse::Matrices load_calibration(const Options& options) {
-    if (options.scale != to_string(kernels::Scaling::Tensor)) {
+/// The set that scales are taken from instead of the input, if one was named.
+std::optional<inverse::Matrices> load_calibration(const Options& options) {
+    if (options.calibrate.empty() || options.timing_only) {
+        return std::nullopt;
+    }
+    if (parse_scaling(options) != kernels::Scaling::Tensor) {
         throw ConfigError(fmt::format("--calibrate {}: scales of a {} come from the input itself "
                                       "(allowed: with --scale tensor)",
                                       options.calibrate,
@@ -218,16 +225,13 @@ int run_kernels(const Options& options) {
     const config::HardwareConfig hardware = load_hardware(options);
     const std::vector<KernelRequest> requests = parse_requests(options);
     const inverse::Matrices matrices = load_matrices(options);
-    Workload workload{{matrices.count, options.chunk, dtype, parse_scaling(options.scale)}};
+    Workload workload{{matrices.count, options.chunk, dtype, parse_scaling(options)}};
     std::optional<inverse::ReferenceSet> reference;
-    std::optional<inverse::Matrices> calibration;
+    const std::optional<inverse::Matrices> calibration = load_calibration(options);
     if (!options.timing_only) {
         workload.matrices = &matrices;
         workload.reference = &reference.emplace(matrices);
-        if (!options.calibrate.empty()) {
-            calibration = load_calibration(options);
-            workload.calibration = &*calibration;
-        }
+        workload.calibration = calibration ? &*calibration : nullptr;
     }
     if (!options.output.empty()) {
         prepare_folder(options.output);
@@ -348,14 +352,12 @@ int select_kernel(const Options& options) {
             status.say(text);
         }
     };
-    Selection selection =
-        select(hardware,
-               requests,
-               {{matrices.count, options.chunk, dtype, parse_scaling(options.scale)},
-                &matrices,
-                &reference},
-               max_error,
-               announce);
+    const std::optional<inverse::Matrices> calibration = load_calibration(options);
+    const Workload workload{{matrices.count, options.chunk, dtype, parse_scaling(options)},
+                            &matrices,
+                            &reference,
+                            calibration ? &*calibration : nullptr};
+    Selection selection = select(hardware, requests, workload, max_error, announce);
     selection.input = options.input;
     status.clear();
     const std::map<std::string, std::string> reports{{"text", select_text(selection)},
@@ -425,17 +427,15 @@ void add_job_options(CLI::App& command, Options& options) {
     command
         .add_option("--dtype", options.dtype, "operands, of those the chip has: " + dtype_names())
         ->capture_default_str();
-    command
-        .add_option(
-            "--scale",
-            options.scale,
-            "integer formats: one scale for each stored matrix of the kernel over all chunks "
-            "(tensor), over those of a head (head), or each chunk's own, found while running "
-            "(matrix)")
-        ->capture_default_str();
+    command.add_option(
+        "--scale",
+        options.scale,
+        "integer formats: one scale for each stored matrix of the kernel over all chunks "
+        "(tensor), over those of a head or made-up case (head), or each chunk's own, found while "
+        "running (matrix); default: head, or tensor with --calibrate");
     command.add_option("--calibrate",
                        options.calibrate,
-                       "input that scales of --scale tensor are set by, as --input; default: the "
+                       "input that scales (--scale tensor) are set by, as --input; default: the "
                        "input itself");
     command.add_option("--input", options.input, inverse::input_help())->capture_default_str();
     command

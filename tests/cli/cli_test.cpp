@@ -663,3 +663,24 @@ TEST_CASE("speed has every kernel at every chunk size, and what is published bes
                Contains("5.2x published") && Contains("chunk 128"));
     CHECK_THAT(refusal("speed " + kAscend + "--tokens 1"), Contains("--tokens"));
 }
+
+TEST_CASE("integer formats: scales as asked for, and what each step loses") {
+    const std::string job = "run " + kAscend + "-k inverse/neumann --dtype int8 --count 4 -q ";
+    const auto result = [&](const std::string& arguments) {
+        return json::parse(invoke(job + "--format json " + arguments).out)["results"][0];
+    };
+    CHECK(result("")["scale"] == "head");
+    CHECK(result("--calibrate random")["scale"] == "tensor");
+    CHECK(result("--scale matrix")["cycles"] > result("--scale tensor")["cycles"]);
+    const json steps = result("--input correlated:0.5 --calibrate random")["numerics"]["steps"];
+    REQUIRE(steps.size() > 3);
+    CHECK(steps[0]["step"] == "A^2");
+    CHECK(steps[0]["peak"] == 127);
+    CHECK(steps[0]["saturated_share"] > 0.01);
+    CHECK_THAT(invoke(job).out, Contains("saturated") && Contains("peaks in steps of the scale"));
+    CHECK_THAT(refusal(job + "--scale row"), Contains("(allowed: tensor, head, matrix)"));
+    CHECK_THAT(refusal(job + "--scale head --calibrate random"),
+               Contains("--calibrate random: scales of a head come from the input itself"));
+    CHECK_THAT(refusal("run " + kAscend + "-k inverse/neumann --dtype int16"),
+               Contains("cube.formats"));
+}
