@@ -201,7 +201,7 @@ void IntegerWork::load_input_scale(const Trip& trip) {
     }
     loaded = trip.index;
     emit_.await(Pipe::Vector, Pipe::Mte2, scales_read_);
-    for (std::int64_t block = 0; block < 2; ++block) {
+    for (std::int64_t block = 0; block < kScaledBlocks; ++block) {
         emit_(isa::Copy{scale_tile(kInput.value, trip, block),
                         plan_.input_scales_.block(trip.index, 0, 1, kBlockFloats)});
     }
@@ -237,7 +237,7 @@ void IntegerWork::scale_by(const Tile& tile, const Trip& trip, const Matrix& mat
 
 Tile IntegerWork::scale_tile(std::size_t value, const Trip& trip, std::int64_t block) const {
     const auto row = static_cast<std::int64_t>(
-        (value * static_cast<std::size_t>(plan_.contexts()) + trip.context) * 2);
+        (value * static_cast<std::size_t>(plan_.contexts()) + trip.context) * kScaledBlocks);
     return ub_.scales.block(row + block, 0, 1, kBlockFloats);
 }
 

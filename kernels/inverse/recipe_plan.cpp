@@ -116,6 +116,15 @@ void RecipePlan::lay_out_integers() {
     for (const auto& list : use_.addends) {
         addends = std::max(addends, list.size());
     }
+    for (std::size_t v = 0; dynamic && v < recipe_.values().size(); ++v) {
+        if (use_.takes_trip(v) && blocks_of(v) > kScaledBlocks) {
+            throw ConfigError(
+                fmt::format("--scale matrix: {} diagonal blocks would each have a scale "
+                            "(allowed: up to {}, so larger blocks)",
+                            blocks_of(v),
+                            kScaledBlocks));
+        }
+    }
     kernels::Allocator ub(hardware_, Memory::Ub);
     IntegerBuffers& b = integers_;
     b.panel_rows = std::min(side, kPanelElements / side);
@@ -124,12 +133,12 @@ void RecipePlan::lay_out_integers() {
     b.addend = panel(DType::Fp32);
     b.identity = ub.tile(problem_.dtype, side, side);
     if (dynamic) {
-        const std::int64_t blocks = 2;
         const std::int64_t values = std::ssize(recipe_.values());
         b.peaks = ub.tile(DType::Fp32, 1, hardware_.vector.repeat_bytes / 4);
         b.peak = ub.tile(DType::Fp32, 1, isa::kVectorBlockBytes / 4);
         b.inverse_scale = ub.tile(DType::Fp32, 1, isa::kVectorBlockBytes / 4);
-        b.scales = ub.tile(DType::Fp32, values * contexts() * blocks, isa::kVectorBlockBytes / 4);
+        b.scales =
+            ub.tile(DType::Fp32, values * contexts() * kScaledBlocks, isa::kVectorBlockBytes / 4);
         input_scales_ = layout_.gm.tile(DType::Fp32, problem_.count, isa::kVectorBlockBytes / 4);
         output_scales_ = layout_.gm.tile(DType::Fp32, problem_.count, isa::kVectorBlockBytes / 4);
     }

@@ -41,6 +41,10 @@ struct VectorBuffers {
     std::vector<isa::Tile> masks; ///< fewer than the recipe has if they do not all fit
 };
 
+/// Diagonal blocks that can have scales of their own, found on the way: a step over the whole takes
+/// the even one or the odd one.
+inline constexpr std::int64_t kScaledBlocks = 2;
+
 /// UB of the unit that serves trips of integers. S is the side of the largest trip, R the rows of a
 /// panel.
 struct IntegerBuffers {
@@ -59,7 +63,7 @@ struct IntegerBuffers {
     isa::Tile peaks;         ///< a repeat of fp32
     isa::Tile peak;          ///< a block of fp32
     isa::Tile inverse_scale; ///< likewise
-    isa::Tile scales;        ///< [values * contexts * 2, 8] fp32: of each matrix, up to two blocks
+    isa::Tile scales;        ///< [values * contexts * kScaledBlocks, 8] fp32
 };
 
 /// A step of one matrix, or a diagonal block of it, on its way through the vector unit.
@@ -83,6 +87,8 @@ struct Stage {
     std::size_t phase = 0;
 };
 
+/// A recipe laid out for a chip: where everything stands, and in which order the cores get to it.
+/// The programs themselves are CubeWork's and, on a split chip, TripServer's.
 class RecipePlan : public kernels::Plan {
   public:
     RecipePlan(const config::HardwareConfig& hardware,

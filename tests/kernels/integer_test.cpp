@@ -100,6 +100,11 @@ TEST_CASE("integers: int8 on correlated keys is as published for what never stor
 TEST_CASE("integers: int4 runs, chunk 128 runs in blocks, and what the chip lacks is refused") {
     CHECK(error({.kernel = "inverse/neumann", .dtype = DType::Int4}) < 0.4);
     CHECK(error({.machine = "ascend-910b", .kernel = "inverse/neumann", .chunk = 128}) < 3e-2);
+    CHECK_THROWS_AS(run({.kernel = "inverse/block-forward-substitution", .dtype = DType::Int16}),
+                    ConfigError);
+    CHECK_THROWS_AS(
+        run({.kernel = "inverse/neumann:block=32", .chunk = 128, .scaling = Scaling::Matrix}),
+        ConfigError);
     CHECK_THROWS_AS(
         run({.machine = "ascend-910b", .kernel = "inverse/neumann", .dtype = DType::Int16}),
         ConfigError);

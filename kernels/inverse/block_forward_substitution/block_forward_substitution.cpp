@@ -12,10 +12,10 @@ Recipe BlockForwardSubstitution::recipe(std::int64_t size,
                                         DType dtype,
                                         const kernels::ParameterValues& /*values*/) const {
     constexpr std::int64_t kBlock = 16;
-    if (smallest_moved_block(dtype) > kBlock) {
+    if (is_integer(dtype) || smallest_moved_block(dtype) > kBlock) {
         throw ConfigError(fmt::format("--dtype {}: inverse/block-forward-substitution has 16x16 "
-                                      "blocks, which transfers cannot pick out of rows of bytes "
-                                      "(allowed: formats of 16 bits or more)",
+                                      "blocks in fp32, which transfers must pick out again "
+                                      "(allowed: float formats of 16 bits or more)",
                                       to_string(dtype)));
     }
     Recipe r(size);
