@@ -197,9 +197,10 @@ TEST_CASE("the suite is one job with the accuracy of each case, in JSON and as r
 
     const std::string table = invoke(job + "--input suite").out;
     CHECK_THAT(table, Contains("error, worst: trained ") && Contains("error, worst: periodic:16 "));
-    CHECK_THAT(
-        table,
-        Catch::Matches("[^]*error, worst: correlated:0.9 +0.00\\d+ +2 of 2 non-finite\n[^]*"));
+    const std::size_t row = table.find("error, worst: correlated:0.9 ");
+    REQUIRE(row != std::string::npos);
+    const std::string line = table.substr(row, table.find('\n', row) - row);
+    CHECK_THAT(line, Contains(" 0.00") && Catch::EndsWith(" 2 of 2 non-finite"));
     CHECK_THAT(invoke(job + "--input random").out, !Contains("error, worst: "));
 }
 
