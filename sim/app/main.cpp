@@ -95,12 +95,13 @@ kernels::Scaling parse_scaling(const Options& options) {
     if (text.empty()) {
         return options.calibrate.empty() ? kernels::Scaling::Head : kernels::Scaling::Tensor;
     }
-    const auto name = std::ranges::find(kernels::kScalingNames, text);
-    if (name == kernels::kScalingNames.end()) {
-        throw ConfigError(fmt::format(
-            "--scale {}: (allowed: {})", text, fmt::join(kernels::kScalingNames, ", ")));
+    for (std::size_t i = 0; i < kernels::kScalingNames.size(); ++i) {
+        if (kernels::kScalingNames[i] == text) {
+            return static_cast<kernels::Scaling>(i);
+        }
     }
-    return static_cast<kernels::Scaling>(name - kernels::kScalingNames.begin());
+    throw ConfigError(
+        fmt::format("--scale {}: (allowed: {})", text, fmt::join(kernels::kScalingNames, ", ")));
 }
 
 DType parse_dtype(const std::string& text) {

@@ -116,8 +116,9 @@ std::string speed_text(const Speed& speed) {
     for (const SpeedRow& row : speed.rows) {
         std::vector<std::string> cells;
         for (std::size_t c = 0; c < speed.chunks.size(); ++c) {
-            const double matrices = static_cast<double>(speed.tokens / speed.chunks[c]) /
-                                    static_cast<double>(speed.ai_cores);
+            const std::int64_t count = speed.tokens / speed.chunks[c];
+            const double matrices =
+                static_cast<double>(count) / static_cast<double>(speed.ai_cores);
             cells.push_back(
                 row.cycles[c]
                     ? fmt::format("{:.0f}", static_cast<double>(*row.cycles[c]) / matrices)

@@ -101,6 +101,7 @@ std::vector<Cell> parse_cells(const std::string& text, const Block& block) {
             fmt::format("{} cells (allowed: {})", parts.size(), block.columns.size()));
     }
     std::vector<Cell> cells;
+    cells.reserve(parts.size());
     for (const std::string& part : parts) {
         cells.push_back({parse_cell(part, block.figures.size())});
     }
