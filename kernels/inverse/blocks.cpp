@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/inverse/blocks.h"
 
+#include "sim/base/error.h"
 #include "sim/isa/tile.h"
 
 #include <algorithm>
+#include <bit>
+#include <fmt/format.h>
 
 namespace npusim::inverse {
 
@@ -32,6 +35,11 @@ void in_blocks(Recipe& recipe,
                std::int64_t block,
                DType dtype,
                const std::function<Matrix(Recipe&)>& method) {
+    if (!std::has_single_bit(static_cast<std::uint64_t>(block))) {
+        throw ConfigError(fmt::format("block={}: blocks are joined in pairs (allowed: 16, 32, 64, "
+                                      "128)",
+                                      block));
+    }
     block = std::max(block, smallest_moved_block(dtype));
     if (block >= recipe.size()) {
         method(recipe);

@@ -26,6 +26,7 @@ Matrix join_blocks(Recipe& recipe, Matrix x, std::int64_t from, std::int64_t to,
 /// `method` on each diagonal block of side `block`, the blocks then joined: how a method that fails
 /// or overflows on a large chunk serves it (arXiv 2606.06034 does 128 as 2 x 64). Without blocks if
 /// `block` is no less than the recipe's size; blocks are no smaller than `smallest_moved_block`.
+/// Throws ConfigError if `block` is no power of two.
 void in_blocks(Recipe& recipe,
                std::int64_t block,
                DType dtype,

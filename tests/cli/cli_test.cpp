@@ -550,6 +550,8 @@ TEST_CASE("a bad command line is one error with what is allowed, exit code 2") {
     CHECK_THAT(refusal(run + "-k inverse/neumann:mask=wide"),
                Contains("(allowed: order, none, 0..127)"));
     CHECK_THAT(refusal(run + "-k inverse/neumann:order"), Contains("NAME:key=value"));
+    CHECK_THAT(refusal(run + "-k inverse/neumann:block=48 --chunk 128"),
+               Contains("block=48: blocks are joined in pairs (allowed: 16, 32, 64, 128)"));
     CHECK_THAT(refusal(run + "-k inverse/neumann -p nothing=1"),
                Contains("no kernel here has this parameter"));
     CHECK_THAT(refusal(run + "-k inverse/neumann --chunk 48"), Contains("16, 32, 64, 128"));
