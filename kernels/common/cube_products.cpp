@@ -26,11 +26,6 @@ std::int64_t slot_depth(const config::HardwareConfig& hardware, DType dtype, std
     return depth;
 }
 
-/// [rows, cols] at the start of `room`.
-isa::Tile shaped(const isa::Tile& room, std::int64_t rows, std::int64_t cols) {
-    return isa::dense(room.memory, room.dtype, room.address, rows, cols);
-}
-
 } // namespace
 
 Operand Operand::diagonal(std::int64_t start, std::int64_t size) const {

@@ -63,6 +63,11 @@ class Allocator {
     std::int64_t used_ = 0;
 };
 
+/// A dense tile [rows, cols] at the start of `room`, in its dtype.
+inline isa::Tile shaped(const isa::Tile& room, std::int64_t rows, std::int64_t cols) {
+    return isa::dense(room.memory, room.dtype, room.address, rows, cols);
+}
+
 /// Share `index` of `count` items dealt to `workers` in contiguous, nearly equal ranges.
 struct Range {
     std::int64_t begin = 0;

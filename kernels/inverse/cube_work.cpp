@@ -169,7 +169,7 @@ void CubeWork::trip_in_core(const Trip& trip, const State& state, const Tile& to
     const Pipe loader = sum.empty() ? Pipe::Mte2 : Pipe::FixPipe;
     const Tile room = vector_->begin(loader);
     const auto [start, size] = trip.span;
-    const Tile data = isa::dense(room.memory, room.dtype, room.address, size, size);
+    const Tile data = kernels::shaped(room, size, size);
     if (sum.empty()) {
         wait_for_reads();
         emit(isa::Copy{data, plan_.input(trip.index).block(start, start, size, size)});

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/inverse/integer_work.h"
 
+#include "kernels/common/vector_tiles.h"
+
 #include <algorithm>
 
 namespace npusim::inverse {
 
 using isa::Tile;
+using kernels::kBlockFloats;
+using kernels::shaped;
 
 namespace {
 
-/// [rows, cols] at the start of `room`.
-Tile shaped(const Tile& room, std::int64_t rows, std::int64_t cols) {
-    return isa::dense(room.memory, room.dtype, room.address, rows, cols);
-}
-
-constexpr std::int64_t kBlockFloats = isa::kVectorBlockBytes / 4;
 /// Keeps the scale of an all-zero matrix from being zero.
 constexpr float kLeastPeak = 1e-30F;
 

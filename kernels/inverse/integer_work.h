@@ -5,8 +5,6 @@
 
 #include <array>
 #include <functional>
-#include <map>
-#include <tuple>
 
 namespace npusim::inverse {
 

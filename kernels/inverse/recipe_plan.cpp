@@ -2,6 +2,7 @@
 #include "kernels/inverse/recipe_plan.h"
 
 #include "kernels/common/cube_products.h"
+#include "kernels/common/vector_tiles.h"
 #include "kernels/inverse/cube_work.h"
 #include "kernels/inverse/recipe_program.h"
 #include "kernels/inverse/trip_server.h"
@@ -135,12 +136,11 @@ void RecipePlan::lay_out_integers() {
     if (dynamic) {
         const std::int64_t values = std::ssize(recipe_.values());
         b.peaks = ub.tile(DType::Fp32, 1, hardware_.vector.repeat_bytes / 4);
-        b.peak = ub.tile(DType::Fp32, 1, isa::kVectorBlockBytes / 4);
-        b.inverse_scale = ub.tile(DType::Fp32, 1, isa::kVectorBlockBytes / 4);
-        b.scales =
-            ub.tile(DType::Fp32, values * contexts() * kScaledBlocks, isa::kVectorBlockBytes / 4);
-        input_scales_ = layout_.gm.tile(DType::Fp32, problem_.count, isa::kVectorBlockBytes / 4);
-        output_scales_ = layout_.gm.tile(DType::Fp32, problem_.count, isa::kVectorBlockBytes / 4);
+        b.peak = ub.tile(DType::Fp32, 1, kernels::kBlockFloats);
+        b.inverse_scale = ub.tile(DType::Fp32, 1, kernels::kBlockFloats);
+        b.scales = ub.tile(DType::Fp32, values * contexts() * kScaledBlocks, kernels::kBlockFloats);
+        input_scales_ = layout_.gm.tile(DType::Fp32, problem_.count, kernels::kBlockFloats);
+        output_scales_ = layout_.gm.tile(DType::Fp32, problem_.count, kernels::kBlockFloats);
     }
     identity_ = layout_.gm.tile(problem_.dtype, side, side);
     const std::int64_t before = ub.used();
@@ -285,32 +285,29 @@ std::vector<Stage> RecipePlan::stages(std::int64_t step, std::int64_t waves) con
 }
 
 void RecipePlan::write_constants(functional::GlobalMemory& gm) const {
-    const std::int64_t n = problem_.chunk;
-    for (std::size_t c = 0; c < constants_.size(); ++c) {
-        std::vector<float> values(static_cast<std::size_t>(n * n), 0.0F);
-        if (const std::size_t index = use_.constants[c]; index != RecipeLayout::kZero) {
-            for (std::int64_t i = 0; i < n; ++i) {
-                if (value(index).part.keeps(i, i)) {
-                    values[static_cast<std::size_t>(i * n + i)] =
-                        static_cast<float>(value(index).scale);
-                }
-            }
+    const auto write_diagonal = [&](const Tile& tile, double scale, const Part& part) {
+        std::vector<float> values(static_cast<std::size_t>(tile.rows * tile.cols), 0.0F);
+        for (std::int64_t i = 0; i < tile.rows; ++i) {
+            values[static_cast<std::size_t>(i * tile.cols + i)] =
+                part.keeps(i, i) ? static_cast<float>(scale) : 0.0F;
         }
-        kernels::write_tile(gm, constants_[c], values);
+        kernels::write_tile(gm, tile, values);
+    };
+    for (std::size_t c = 0; c < constants_.size(); ++c) {
+        const std::size_t index = use_.constants[c];
+        const bool zero = index == RecipeLayout::kZero;
+        write_diagonal(
+            constants_[c], zero ? 0 : value(index).scale, zero ? Part{} : value(index).part);
     }
     if (diagonal_) {
         diagonal_->write_constants(gm);
     }
     if (integer() && use_.trips > 0) {
-        std::vector<float> unit(static_cast<std::size_t>(identity_.rows * identity_.cols), 0.0F);
-        for (std::int64_t i = 0; i < identity_.rows; ++i) {
-            unit[static_cast<std::size_t>(i * identity_.cols + i)] = 1;
-        }
-        kernels::write_tile(gm, identity_, unit);
+        write_diagonal(identity_, 1, {});
         if (problem_.scaling == kernels::Scaling::Matrix) {
             std::vector<float> scales;
             for (std::int64_t i = 0; i < problem_.count; ++i) {
-                scales.insert(scales.end(), isa::kVectorBlockBytes / 4, scale(kInput.value, i));
+                scales.insert(scales.end(), kernels::kBlockFloats, scale(kInput.value, i));
             }
             kernels::write_tile(gm, input_scales_, scales);
         }

@@ -193,7 +193,7 @@ class RecipePlan : public kernels::Plan {
     place_in(const std::vector<isa::Tile>& ring, std::int64_t ai_core, const Trip& trip) const {
         const isa::Tile& room =
             ring[static_cast<std::size_t>(ai_core * ring_slots_ + trip.number % ring_slots_)];
-        return isa::dense(room.memory, room.dtype, room.address, trip.span.size, trip.span.size);
+        return kernels::shaped(room, trip.span.size, trip.span.size);
     }
     /// What of `matrix` counts in a step: diagonal blocks, from `source`.
     [[nodiscard]] std::vector<Piece>

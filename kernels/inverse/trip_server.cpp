@@ -31,9 +31,7 @@ void TripServer::mask(const Trip& trip) {
     const bool product = plan_.value(trip.value).kind == Kind::Sum;
     emit(isa::CrossWait{Pipe::Mte2, product ? kProductInGm : kPlaceFree});
     const Tile from = product ? shared : plan_.input(trip.index).block(start, start, size, size);
-    emit(isa::Copy{isa::dense(room.memory, room.dtype, room.address, size, size),
-                   from,
-                   product && plan_.spills_});
+    emit(isa::Copy{kernels::shaped(room, size, size), from, product && plan_.spills_});
     masks_->finish(trip.value, Pipe::Mte2, shared, plan_.spills_);
 }
 

@@ -31,7 +31,7 @@ const Tile& VectorWork::mask(std::size_t which) {
     if (tile.mask != which) {
         tile.mask = which;
         const Tile& from = plan_.masks_[which];
-        const Tile to = isa::dense(Memory::Ub, from.dtype, tile.room.address, from.rows, from.cols);
+        const Tile to = kernels::shaped(tile.room, from.rows, from.cols);
         emit_.await(Pipe::Vector, Pipe::Mte2, masked_);
         emit_(isa::Copy{to, from});
         emit_.await(Pipe::Mte2, Pipe::Vector, emit_.signal(Pipe::Mte2, Pipe::Vector));
@@ -42,7 +42,7 @@ const Tile& VectorWork::mask(std::size_t which) {
 
 void VectorWork::finish(std::size_t value, Pipe loader, const Tile& to, bool cold) {
     Slot& slot = this->slot();
-    const Tile data = isa::dense(Memory::Ub, slot.room.dtype, slot.room.address, to.rows, to.cols);
+    const Tile data = kernels::shaped(slot.room, to.rows, to.cols);
     const bool inverts = plan_.value(value).kind == Kind::BlockInverse;
     const Tile keep = inverts ? Tile{} : mask(plan_.use_.mask_of[value]);
     emit_.await(loader, Pipe::Vector, emit_.signal(loader, Pipe::Vector));
