@@ -71,7 +71,7 @@ Operand CubeProducts::operand(const isa::Tile& tile, Pipe writer) {
 
 void CubeProducts::sum(const isa::Tile& to, std::span<const Term> terms, const Way& way) {
     const isa::Tile c = form(to.rows, terms);
-    emit_(isa::Fixpipe{to, c, way.cold, way.scale, way.step});
+    emit_(isa::Fixpipe{to, c, way.cold, way.scale, way.step, way.unit});
     release();
 }
 

@@ -43,6 +43,7 @@ struct Way {
     bool cold = false;      ///< to HBM
     std::int16_t step = -1; ///< Fixpipe::step
     float scale = 1;        ///< Fixpipe::scale
+    float unit = 1;         ///< Fixpipe::unit
 };
 
 /// Sums of products of square matrices on the cube: L1 -> L0A/L0B -> mmad -> L0C -> out.

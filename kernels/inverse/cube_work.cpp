@@ -97,14 +97,12 @@ void CubeWork::form(const Trip& step, State& state, const Tile& to) {
             }
             continue;
         }
-        float scale = 1;
+        kernels::Way way{to.memory == Memory::Gm, static_cast<std::int16_t>(step.value)};
         if (plan_.integer()) {
-            const Product& product = *plan_.use_.products[step.value];
-            scale = plan_.rescaling(product, step);
+            way.scale = plan_.rescaling(*plan_.use_.products[step.value], step);
+            way.unit = plan_.scale(step.value, step.index);
         }
-        cube_.sum(block,
-                  terms(step.value, state, part.span),
-                  {to.memory == Memory::Gm, static_cast<std::int16_t>(step.value), scale});
+        cube_.sum(block, terms(step.value, state, part.span), way);
     }
     if (!plan_.is_last(step.value) && (plan_.use_.multiplied[step.value] || !plan_.split_)) {
         const Pipe writer = !trip ? Pipe::FixPipe : plan_.split_ ? Pipe::Mte2 : Pipe::Mte3;

@@ -147,7 +147,8 @@ void IntegerWork::store(const Trip& trip, const Tile& sum, const Tile& to, bool 
     Slot& slot = slots_[turn_++ % slots_.size()];
     const Tile result = shaped(slot.room.result, sum.rows, sum.cols);
     emit_.await(Pipe::Mte3, Pipe::Vector, slot.sent);
-    emit_(isa::Vcast{result, sum, static_cast<std::int16_t>(trip.value)});
+    const float unit = dynamic_ ? 0 : plan_.scale(trip.value, trip.index);
+    emit_(isa::Vcast{result, sum, static_cast<std::int16_t>(trip.value), unit});
     emit_.await(Pipe::Vector, Pipe::Mte3, emit_.signal(Pipe::Vector, Pipe::Mte3));
     emit_(isa::Copy{to, result, cold});
     slot.sent = emit_.signal(Pipe::Mte3, Pipe::Vector);
@@ -180,7 +181,7 @@ void IntegerWork::find_scale(const Trip& trip) {
     const Tile peak = shaped(ub_.peak, 1, 1);
     const Tile block = shaped(ub_.peak, 1, kBlockFloats);
     const Tile scale = scale_tile(trip.value, trip, trip.span.start / size);
-    emit_(isa::Vcmax{peak, peaks});
+    emit_(isa::Vcmax{peak, peaks, static_cast<std::int16_t>(trip.value)});
     emit_(isa::Vbrcb{block, peak});
     emit_(isa::Vmuls{{scale, block}, 1 / largest});
     emit_(isa::Vdup{ub_.inverse_scale, 1.0F});

@@ -77,10 +77,12 @@ isa::Program VectorSweepPlan::sweep(kernels::Range matrices) const {
         const Tile& a = slots_[slot];
         invert(emit, a, in_place() ? a : wide_, static_cast<float>(input_scale(index)));
         if (!in_place()) {
+            float unit = 1;
             if (is_integer(problem_.dtype)) {
+                unit = static_cast<float>(scales_.output(index));
                 emit(isa::Vmuls{{wide_, wide_}, static_cast<float>(1 / scales_.output(index))});
             }
-            emit(isa::Vcast{a, wide_, 0});
+            emit(isa::Vcast{a, wide_, 0, unit});
         }
         emit.await(Pipe::Vector, Pipe::Mte3, emit.signal(Pipe::Vector, Pipe::Mte3));
         emit(isa::Copy{output(index), a, true});

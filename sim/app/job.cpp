@@ -136,6 +136,7 @@ std::vector<StepNumerics> steps_of(const kernels::Plan& plan,
         const auto stored = static_cast<double>(std::max<std::int64_t>(figures.stored, 1));
         steps.push_back({names.at(static_cast<std::size_t>(step)),
                          figures.peak,
+                         figures.peak_code,
                          static_cast<double>(figures.saturated) / stored,
                          static_cast<double>(figures.flushed) / stored});
     }

@@ -41,7 +41,8 @@ struct Workload {
 /// What a number format did to the results of one step of a kernel, over all its matrices.
 struct StepNumerics {
     std::string name;
-    double peak = 0; ///< largest finite |value| stored; of integers, in steps of the scale
+    double peak = 0;            ///< largest finite |value| stored
+    double peak_code = 0;       ///< the stored number: of an integer format, the integer
     double saturated_share = 0; ///< of entries: infinite or clamped
     double flushed_share = 0;   ///< of entries: other than zero, stored as zero
 };

@@ -143,6 +143,7 @@ json numerics_json(const Result& result) {
     for (const StepNumerics& step : result.steps) {
         steps.push_back({{"step", step.name},
                          {"peak", step.peak},
+                         {"peak_code", step.peak_code},
                          {"saturated_share", step.saturated_share},
                          {"flushed_share", step.flushed_share}});
     }
@@ -153,14 +154,15 @@ std::string steps_text(const Result& result) {
     if (result.steps.empty()) {
         return {};
     }
-    std::string text =
-        fmt::format("{}: stored results by step{}\n",
-                    result.kernel,
-                    is_integer(result.problem.dtype) ? ", peaks in steps of the scale" : "");
+    std::string text = fmt::format("{}: stored results by step\n", result.kernel);
     for (const StepNumerics& step : result.steps) {
-        text += fmt::format("  {:<8} peak {:<10.4g} saturated {:<8} flushed to zero {}\n",
+        const std::string code = is_integer(result.problem.dtype)
+                                     ? fmt::format(" as {:<6}", step.peak_code)
+                                     : std::string();
+        text += fmt::format("  {:<8} peak {:<10.4g}{} saturated {:<8} flushed to zero {}\n",
                             step.name,
                             step.peak,
+                            code,
                             percent(step.saturated_share),
                             percent(step.flushed_share));
     }

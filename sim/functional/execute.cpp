@@ -76,27 +76,23 @@ void run(const isa::Copy& op, CoreMemory& memory) {
     move(op.to, op.from, memory);
 }
 
-/// convert, with a record of it if `step` and `numerics` ask for one.
-void convert_step(const Tile& to,
-                  const Tile& from,
-                  float scale,
-                  std::int16_t step,
-                  CoreMemory& memory,
-                  Numerics* numerics) {
-    if (numerics == nullptr || step < 0) {
-        convert(to, from, scale, memory);
+/// convert, with a record of it if the op's step and `numerics` ask for one.
+template <class Op>
+void convert_step(const Op& op, float scale, CoreMemory& memory, Numerics* numerics) {
+    if (numerics == nullptr || op.step < 0) {
+        convert(op.to, op.from, scale, memory);
         return;
     }
-    const std::vector<double> values = scaled(from, scale, memory); // before `to` overwrites them
-    convert(to, from, scale, memory);
-    numerics->record(step, to.dtype, values, load<double>(to, memory));
+    const std::vector<double> values = scaled(op.from, scale, memory); // `to` may overwrite them
+    convert(op.to, op.from, scale, memory);
+    numerics->record(op.step, op.to.dtype, op.unit, values, load<double>(op.to, memory));
 }
 
 void run(const isa::Fixpipe& op, CoreMemory& memory, Numerics* numerics) {
-    convert_step(op.to, op.from, op.scale, op.step, memory, numerics);
+    convert_step(op, op.scale, memory, numerics);
 }
 void run(const isa::Vcast& op, CoreMemory& memory, Numerics* numerics) {
-    convert_step(op.to, op.from, 1, op.step, memory, numerics);
+    convert_step(op, 1, memory, numerics);
 }
 
 /// sum [m,n] += a [m,k] * b [k,n]. k ascends for every element and nothing is fused
@@ -210,12 +206,15 @@ void run(const isa::Vabs& op, CoreMemory& memory) {
     unary(op, memory, [](float value) { return std::abs(value); });
 }
 
-void run(const isa::Vcmax& op, CoreMemory& memory) {
+void run(const isa::Vcmax& op, CoreMemory& memory, Numerics* numerics) {
     const std::vector<float> from = load<float>(op.from, memory);
     std::vector<float> to(size(op.to.cols));
     for (std::int64_t r = 0; r < op.from.rows; ++r) {
         const auto row = from.begin() + r * op.from.cols;
         to[size(r)] = std::accumulate(row, row + op.from.cols, *row, larger);
+        if (numerics != nullptr && op.step >= 0) {
+            numerics->record_peak(op.step, to[size(r)]);
+        }
     }
     store(op.to, memory, to);
 }

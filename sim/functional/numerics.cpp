@@ -24,6 +24,7 @@ bool saturated(DType dtype, double value, double stored) {
 
 void Numerics::record(std::int16_t step,
                       DType dtype,
+                      double unit,
                       const std::vector<double>& values,
                       const std::vector<double>& stored) {
     StepNumerics& numerics = steps[step];
@@ -35,8 +36,16 @@ void Numerics::record(std::int16_t step,
             ++numerics.flushed;
         }
         if (std::isfinite(stored[i])) {
-            numerics.peak = std::max(numerics.peak, std::abs(stored[i]));
+            numerics.peak_code = std::max(numerics.peak_code, std::abs(stored[i]));
+            numerics.peak = std::max(numerics.peak, unit * std::abs(stored[i]));
         }
+    }
+}
+
+void Numerics::record_peak(std::int16_t step, double peak) {
+    if (std::isfinite(peak)) {
+        StepNumerics& numerics = steps[step];
+        numerics.peak = std::max(numerics.peak, peak);
     }
 }
 

@@ -275,7 +275,7 @@ TEST_CASE("vbrcb and vand keep the bits of every format") {
     CHECK(bench.get<std::int64_t>(a) == Integers{-8, 0, -3, 0});
 }
 
-TEST_CASE("a step's record counts what its format lost, in units of what it stored") {
+TEST_CASE("a step's record counts what its format lost") {
     static constexpr std::int16_t kStep = 3;
     const auto record = [](DType to, float scale, const std::vector<float>& values) {
         Bench bench;
@@ -287,7 +287,7 @@ TEST_CASE("a step's record counts what its format lost, in units of what it stor
         bench.run(isa::Fixpipe{ub, c, false, scale}, &numerics);
         CHECK(numerics.steps.empty());
         const std::vector<double> unseen = bench.get<double>(ub);
-        bench.run(isa::Fixpipe{ub, c, false, scale, kStep}, &numerics);
+        bench.run(isa::Fixpipe{ub, c, false, scale, kStep, 1 / scale}, &numerics);
         const std::vector<double> seen = bench.get<double>(ub);
         CHECK(std::equal(seen.begin(), seen.end(), unseen.begin(), [](double x, double y) {
             return x == y || (std::isnan(x) && std::isnan(y));
@@ -310,7 +310,8 @@ TEST_CASE("a step's record counts what its format lost, in units of what it stor
 
     const fn::StepNumerics int8 = record(DType::Int8, 0.25F, values);
     CHECK(int8.stored == 10);
-    CHECK(int8.peak == 128);
+    CHECK(int8.peak_code == 128);
+    CHECK(int8.peak == 128 * 4.0);
     CHECK(int8.saturated == 3); // 16380, the infinity and the NaN
     CHECK(int8.flushed == 3);   // 0.25 too
 
@@ -330,6 +331,10 @@ TEST_CASE("a record grows with every store of its step, vcast included, in place
         bench.put(wide, values);
         bench.run(isa::Vcast{narrow, wide, 0}, &numerics);
     }
+    bench.put(wide, std::vector<float>{9, -3, 7.5F, 7.25F});
+    bench.run(isa::Vcmax{isa::dense(Memory::Ub, DType::Fp32, 64, 1, 1), wide, 1}, &numerics);
+    CHECK(numerics.steps.at(1).peak == 9); // found before anything is stored
+    CHECK(numerics.steps.at(1).stored == 0);
     CHECK(numerics.steps.at(0).stored == 8);
     CHECK(numerics.steps.at(0).peak == 8);
     CHECK(numerics.steps.at(0).saturated == 1);

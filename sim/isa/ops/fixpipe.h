@@ -20,6 +20,7 @@ struct Fixpipe {
     bool cold = false; ///< the GM side lives in HBM rather than in L2
     float scale = 1;
     std::int16_t step = -1; ///< of the algorithm, for the record of numerics; -1: not recorded
+    float unit = 1;         ///< real value of a stored 1, for the record; 0: recorded elsewhere
 };
 
 } // namespace npusim::isa

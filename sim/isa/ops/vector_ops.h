@@ -76,6 +76,7 @@ struct Vcmax {
     static constexpr std::string_view kDoc = "to[1,R] = the largest of each row of from[R,C]";
     Tile to;
     Tile from;
+    std::int16_t step = -1; ///< of which this is the peak, for the record of numerics; -1: of none
 };
 
 /// Broadcast of a row into a column of 32-byte blocks: to [C,B] with to(c, :) = from(0, c), where B
@@ -95,6 +96,7 @@ struct Vcast {
     Tile to;
     Tile from;
     std::int16_t step = -1; ///< of the algorithm, for the record of numerics; -1: not recorded
+    float unit = 1;         ///< real value of a stored 1, for the record; 0: recorded elsewhere
 };
 
 /// Transposition: to [C,R] = transpose of from [R,C], one dtype, bits unchanged; R and C multiples
