@@ -293,16 +293,22 @@ struct Kind {
     const char* doc;
 };
 
+/// sigmoid of a normal about `mean`
+double draw_beta(Draw& draw, double mean) {
+    return 1 / (1 + std::exp(-mean - draw.normal()));
+}
+
 void fill_random(Draw& draw, double /*argument*/, Tokens& tokens) {
     for (std::size_t t = 0; t < tokens.beta.size(); ++t) {
         draw_key(draw, tokens.key(t));
-        tokens.beta[t] = 1 / (1 + std::exp(-draw.normal()));
+        tokens.beta[t] = draw_beta(draw, 0);
         tokens.g[t] = draw.uniform(-0.1, 0);
     }
 }
 
 /// Keys are one common direction and noise, mixed so that two of them have mean cosine `cosine`.
 void fill_correlated(Draw& draw, double cosine, Tokens& tokens) {
+    constexpr double kStrong = 0.75; // beyond, hardly anything is forgotten
     std::vector<double> common(kKeySize);
     draw_key(draw, common);
     for (std::size_t t = 0; t < tokens.beta.size(); ++t) {
@@ -312,8 +318,9 @@ void fill_correlated(Draw& draw, double cosine, Tokens& tokens) {
             key[d] = std::sqrt(cosine) * common[d] + std::sqrt(1 - cosine) * key[d];
         }
         normalise(key);
-        tokens.beta[t] = draw.uniform(cosine, 1);
-        tokens.g[t] = draw.uniform(-0.02 * (1 - cosine), 0);
+        const bool strong = cosine > kStrong;
+        tokens.beta[t] = strong ? draw.uniform(cosine, 1) : draw_beta(draw, 1);
+        tokens.g[t] = strong ? 0 : draw.uniform(-0.02, 0);
     }
 }
 
@@ -359,7 +366,8 @@ const std::array kKinds{
     Kind{"correlated",
          {"COS", 0, 1},
          fill_correlated,
-         "keys of mean cosine COS, beta COS..1, slow decay"},
+         "keys of mean cosine COS; beta sigmoid of a normal about 1, g -0.02..0; "
+         "above 0.75 beta COS..1, no decay"},
     Kind{"periodic", {"P", 1, 128, true}, fill_periodic, "P keys in turn, beta 0.95..1, no decay"},
     Kind{"distinct",
          {"K", 1, 128, true},

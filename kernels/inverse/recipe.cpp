@@ -112,13 +112,27 @@ Matrix Recipe::add(Value value) {
     return {values_.size() - 1, {}};
 }
 
+bool Recipe::is_constant(const Matrix& matrix) const {
+    return values_[matrix.value].kind == Value::Kind::Constant;
+}
+
 Matrix Recipe::constant(std::string name, double scale, Part part) {
     return add(
         {.kind = Value::Kind::Constant, .name = std::move(name), .part = part, .scale = scale});
 }
 
 Matrix Recipe::step(std::string name, const Sum& sum, Part keep) {
-    return add({.name = std::move(name), .part = keep, .terms = sum.terms, .block = block_});
+    std::vector<Product> terms = sum.terms;
+    if (store_products_ && terms.size() > 1) {
+        for (Product& term : terms) {
+            if (!is_constant(term.left) && !is_constant(term.right)) {
+                const std::string text =
+                    values_[term.left.value].name + " " + values_[term.right.value].name;
+                term = {kIdentity, add({.name = text, .terms = {term}, .block = block_})};
+            }
+        }
+    }
+    return add({.name = std::move(name), .part = keep, .terms = std::move(terms), .block = block_});
 }
 
 Matrix Recipe::masked_input(std::string name, Part keep) {
@@ -136,10 +150,7 @@ std::int64_t Recipe::products() const {
     std::int64_t count = 0;
     for (const Value& value : values_) {
         count += std::ranges::count_if(value.terms, [&](const Product& term) {
-            const auto constant = [&](const Matrix& matrix) {
-                return values_[matrix.value].kind == Value::Kind::Constant;
-            };
-            return !constant(term.left) && !constant(term.right);
+            return !is_constant(term.left) && !is_constant(term.right);
         });
     }
     return count;

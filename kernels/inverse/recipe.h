@@ -110,6 +110,9 @@ class Recipe {
     /// From here on, steps form the diagonal blocks of `block` alone, each as a problem of its own;
     /// 0 ends that.
     void within(std::int64_t block) { block_ = block; }
+    /// From here on, a product that is one term of several is stored, so rounded, before it is
+    /// added: what a core does that cannot add up in its accumulator.
+    void store_products() { store_products_ = true; }
 
     [[nodiscard]] std::int64_t size() const { return size_; }
     [[nodiscard]] const std::vector<Value>& values() const { return values_; }
@@ -118,9 +121,11 @@ class Recipe {
 
   private:
     Matrix add(Value value);
+    [[nodiscard]] bool is_constant(const Matrix& matrix) const;
 
     std::int64_t size_;
     std::int64_t block_ = 0;
+    bool store_products_ = false;
     std::vector<Value> values_;
 };
 

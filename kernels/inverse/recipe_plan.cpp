@@ -17,6 +17,10 @@ namespace npusim::inverse {
 
 namespace {
 
+/// Values of the parameter `sum`.
+constexpr std::int64_t kAccumulated = 0;
+constexpr std::int64_t kStored = 1;
+
 using isa::Tile;
 using kernels::CubeProducts;
 using kernels::Emitter;
@@ -377,6 +381,27 @@ std::unique_ptr<kernels::Plan> plan_recipe(const config::HardwareConfig& hardwar
                                            const kernels::Problem& problem,
                                            Recipe recipe) {
     return std::make_unique<RecipePlan>(hardware, problem, std::move(recipe));
+}
+
+std::vector<kernels::Parameter> RecipeKernel::parameters() const {
+    std::vector<kernels::Parameter> all = own_parameters();
+    all.push_back({"sum",
+                   kAccumulated,
+                   kAccumulated,
+                   kStored,
+                   "terms are added up in the accumulator, or products are stored first",
+                   {{"accumulator", kAccumulated}, {"stored", kStored}}});
+    return all;
+}
+
+Recipe
+RecipeKernel::recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& values) const {
+    Recipe r(size);
+    if (values.at("sum") == kStored) {
+        r.store_products();
+    }
+    state(r, dtype, values);
+    return r;
 }
 
 } // namespace npusim::inverse

@@ -21,18 +21,25 @@ namespace npusim::inverse {
 std::unique_ptr<kernels::Plan>
 plan_recipe(const config::HardwareConfig& hardware, const kernels::Problem& problem, Recipe recipe);
 
-/// A kernel that is a recipe.
+/// A kernel that is a recipe. All of them take the parameter `sum`: whether terms are added up in
+/// the accumulator or each product is stored first.
 class RecipeKernel : public kernels::Kernel {
   public:
+    [[nodiscard]] std::vector<kernels::Parameter> parameters() const final;
     /// The recipe for matrices of `size` in `dtype`.
-    [[nodiscard]] virtual Recipe
-    recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& values) const = 0;
+    [[nodiscard]] Recipe
+    recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& values) const;
     [[nodiscard]] std::unique_ptr<kernels::Plan>
     plan(const config::HardwareConfig& hardware,
          const kernels::Problem& problem,
          const kernels::ParameterValues& values) const override {
         return plan_recipe(hardware, problem, recipe(problem.chunk, problem.dtype, values));
     }
+
+  private:
+    [[nodiscard]] virtual std::vector<kernels::Parameter> own_parameters() const { return {}; }
+    /// Adds the steps of the method to `r`.
+    virtual void state(Recipe& r, DType dtype, const kernels::ParameterValues& values) const = 0;
 };
 
 } // namespace npusim::inverse

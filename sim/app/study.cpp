@@ -162,13 +162,18 @@ double floor_of(std::string_view format) {
     return format == to_string(DType::Fp32) ? kFloorFp32 : format == kDouble ? kFloorDouble : 0;
 }
 
-/// Whether `ours` and `published` are within a factor of ten, both taken as at least `floor`.
-bool near(double ours, const Published& published, double floor) {
+/// What we find: a number, or a range where the publication's own is one of several possible.
+struct Range {
+    double low = 0;
+    double high = 0;
+};
+
+/// Whether `published` lies within a factor of ten of `ours`, both taken as at least `floor`.
+bool near(Range ours, const Published& published, double floor) {
     constexpr double kOrder = 10;
     const double value = std::max(published.value, floor);
-    const double measured = std::max(ours, floor);
-    const bool above = measured >= value / kOrder;
-    const bool below = measured <= value * kOrder;
+    const bool above = kOrder * std::max(ours.high, floor) >= value;
+    const bool below = std::max(ours.low, floor) <= kOrder * value;
     return (above || published.kind == Published::Kind::AtMost) &&
            (below || published.kind == Published::Kind::AtLeast);
 }
@@ -220,10 +225,15 @@ agrees(const Block& block, std::size_t column, const Cell& cell, std::size_t fig
     case Figure::SnrWorst:
         return std::abs(ours - published.value) <= 20; // dB: a factor of ten
     case Figure::NonFinite:
-        return near(ours, published, 0);
+        return near({ours, ours}, published, 0);
     case Figure::Median:
-    case Figure::Worst:
-        return near(ours, published, floor_of(block.columns[column].format));
+        return near({ours, ours}, published, floor_of(block.columns[column].format));
+    case Figure::Worst: // of fewer draws than ours, perhaps: between our median and our worst
+        return near(
+            {published.kind == Published::Kind::AtMost ? ours : cell.ours->rel_frobenius_median,
+             ours},
+            published,
+            floor_of(block.columns[column].format));
     }
     return std::nullopt;
 }

@@ -121,7 +121,9 @@ void run_studies(std::vector<Study>& studies,
                  const StudyOptions& options);
 
 /// Whether `figure` (an index of the block's) of a cell is what was published: errors and shares
-/// within a factor of ten, dB within twenty. What a format cannot resolve counts as its floor.
+/// within a factor of ten, dB within twenty. What a format cannot resolve counts as its floor. A
+/// published worst is one of an unknown number of draws: it may lie anywhere between our median and
+/// our worst.
 /// Nothing where there is nothing to compare.
 std::optional<bool>
 agrees(const Block& block, std::size_t column, const Cell& cell, std::size_t figure);

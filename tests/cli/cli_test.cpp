@@ -142,7 +142,8 @@ TEST_CASE("JSON holds every figure, and every pipe of every core adds up to the 
                                         {"mask", "order"},
                                         {"early", "no"},
                                         {"form", "product"},
-                                        {"block", 64}}));
+                                        {"block", 64},
+                                        {"sum", "accumulator"}}));
 }
 
 TEST_CASE("the same command prints the same bytes") {
@@ -678,9 +679,14 @@ TEST_CASE("integer formats: scales as asked for, and what each step loses") {
     const json steps = result("--input correlated:0.5 --calibrate random")["numerics"]["steps"];
     REQUIRE(steps.size() > 3);
     CHECK(steps[0]["step"] == "A^2");
-    CHECK(steps[0]["peak"] == 127);
+    CHECK(steps[0]["peak_code"] == 127);
+    // A^2 of one's own scale: real values up to the largest, none lost beyond the end.
+    const json own = result("--input correlated:0.5 --scale matrix")["numerics"]["steps"];
+    CHECK(own[0]["peak_code"] == 127);
+    CHECK(own[0]["peak"] > steps[0]["peak"]);
+    CHECK(own[0]["saturated_share"] == 0);
     CHECK(steps[0]["saturated_share"] > 0.01);
-    CHECK_THAT(invoke(job).out, Contains("saturated") && Contains("peaks in steps of the scale"));
+    CHECK_THAT(invoke(job).out, Contains("saturated") && Contains(" as 127 "));
     CHECK_THAT(refusal(job + "--scale row"), Contains("(allowed: tensor, head, matrix)"));
     CHECK_THAT(refusal(job + "--scale head --calibrate random"),
                Contains("--calibrate random: scales of a head come from the input itself"));

@@ -8,9 +8,9 @@
 
 namespace npusim::inverse {
 
-Recipe BlockForwardSubstitution::recipe(std::int64_t size,
-                                        DType dtype,
-                                        const kernels::ParameterValues& /*values*/) const {
+void BlockForwardSubstitution::state(Recipe& r,
+                                     DType dtype,
+                                     const kernels::ParameterValues& /*values*/) const {
     constexpr std::int64_t kBlock = 16;
     if (is_integer(dtype) || smallest_moved_block(dtype) > kBlock) {
         throw ConfigError(fmt::format("--dtype {}: inverse/block-forward-substitution has 16x16 "
@@ -18,13 +18,11 @@ Recipe BlockForwardSubstitution::recipe(std::int64_t size,
                                       "(allowed: float formats of 16 bits or more)",
                                       to_string(dtype)));
     }
-    Recipe r(size);
     const Matrix x = r.block_inverse("X", kBlock);
-    if (size == kBlock) {
+    if (r.size() == kBlock) {
         r.step("T", x); // the result leaves by the cube
     }
-    join_blocks(r, x, kBlock, size, dtype);
-    return r;
+    join_blocks(r, x, kBlock, r.size(), dtype);
 }
 
 } // namespace npusim::inverse

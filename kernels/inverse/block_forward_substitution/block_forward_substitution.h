@@ -15,8 +15,9 @@ class BlockForwardSubstitution : public RecipeKernel {
     [[nodiscard]] std::string_view summary() const override {
         return "16x16 blocks on the vector unit, joined by products";
     }
-    [[nodiscard]] Recipe
-    recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& values) const override;
+
+  private:
+    void state(Recipe& r, DType dtype, const kernels::ParameterValues& values) const override;
 };
 
 } // namespace npusim::inverse

@@ -5,14 +5,12 @@
 
 namespace npusim::inverse {
 
-Recipe BunchHopcroft::recipe(std::int64_t size,
-                             DType dtype,
-                             const kernels::ParameterValues& /*values*/) const {
-    Recipe r(size);
+void BunchHopcroft::state(Recipe& r,
+                          DType dtype,
+                          const kernels::ParameterValues& /*values*/) const {
     // Two rows meet in an entry of A itself.
     const Matrix x = r.step("X", kIdentity + r.masked_input("J", {Part::Kind::Pairs, 1}));
-    join_blocks(r, x, 2, size, dtype);
-    return r;
+    join_blocks(r, x, 2, r.size(), dtype);
 }
 
 } // namespace npusim::inverse

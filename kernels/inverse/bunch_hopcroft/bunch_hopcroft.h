@@ -14,8 +14,9 @@ class BunchHopcroft : public RecipeKernel {
     [[nodiscard]] std::string_view summary() const override {
         return "blocks joined in pairs from 1x1 up (MBH): stable";
     }
-    [[nodiscard]] Recipe
-    recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& values) const override;
+
+  private:
+    void state(Recipe& r, DType dtype, const kernels::ParameterValues& values) const override;
 };
 
 } // namespace npusim::inverse

@@ -3,17 +3,13 @@
 
 namespace npusim::inverse {
 
-Recipe Doubling::recipe(std::int64_t size,
-                        DType /*dtype*/,
-                        const kernels::ParameterValues& /*values*/) const {
-    Recipe r(size);
+void Doubling::state(Recipe& r, DType /*dtype*/, const kernels::ParameterValues& /*values*/) const {
     Matrix x = r.step("X", kIdentity + kInput);
     Matrix y = kInput;
-    for (std::int64_t terms = 2; terms < size; terms *= 2) {
+    for (std::int64_t terms = 2; terms < r.size(); terms *= 2) {
         y = r.step("Y", y * y);
         x = r.step("X", x + x * y);
     }
-    return r;
 }
 
 } // namespace npusim::inverse

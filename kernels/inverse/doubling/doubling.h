@@ -17,8 +17,9 @@ class Doubling : public RecipeKernel {
     [[nodiscard]] std::string_view summary() const override {
         return "the whole series by squaring (MCH): fast, unstable";
     }
-    [[nodiscard]] Recipe
-    recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& values) const override;
+
+  private:
+    void state(Recipe& r, DType dtype, const kernels::ParameterValues& values) const override;
 };
 
 } // namespace npusim::inverse

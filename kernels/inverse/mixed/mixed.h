@@ -13,8 +13,9 @@ class Mixed : public RecipeKernel {
     [[nodiscard]] std::string_view summary() const override {
         return "doubling in 16x16 blocks, then blocks joined (MXR)";
     }
-    [[nodiscard]] Recipe
-    recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& values) const override;
+
+  private:
+    void state(Recipe& r, DType dtype, const kernels::ParameterValues& values) const override;
 };
 
 } // namespace npusim::inverse

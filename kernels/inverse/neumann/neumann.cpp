@@ -140,7 +140,7 @@ std::int64_t largest_order(std::int64_t n) {
 
 } // namespace
 
-std::vector<kernels::Parameter> Neumann::parameters() const {
+std::vector<kernels::Parameter> Neumann::own_parameters() const {
     return {
         {"order", 3, 1, 16, "N, the highest power of A in T0", {{"auto", kAuto}}},
         {"steps", 8, 1, 64, "S, the number of terms of the correction", {{"auto", kAuto}}},
@@ -207,13 +207,10 @@ std::vector<kernels::ParameterValues> Neumann::candidates(const kernels::Problem
     return candidates;
 }
 
-Recipe
-Neumann::recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& values) const {
-    Recipe r(size);
+void Neumann::state(Recipe& r, DType dtype, const kernels::ParameterValues& values) const {
     in_blocks(r, values.at("block"), dtype, [&](Recipe& recipe) {
         return Series(recipe, values).inverse();
     });
-    return r;
 }
 
 } // namespace npusim::inverse

@@ -18,7 +18,6 @@ class Neumann : public RecipeKernel {
     [[nodiscard]] std::string_view summary() const override {
         return "truncated series, band mask, parallel residual correction on the cube";
     }
-    [[nodiscard]] std::vector<kernels::Parameter> parameters() const override;
     /// Replaces `order=auto` and `steps=auto`; the rule is in the README beside this file.
     [[nodiscard]] kernels::ParameterValues
     settle(const kernels::Problem& problem, const kernels::ParameterValues& values) const override;
@@ -26,8 +25,10 @@ class Neumann : public RecipeKernel {
     /// the steps changes nothing; at chunk 128 also what is exact there without blocks.
     [[nodiscard]] std::vector<kernels::ParameterValues>
     candidates(const kernels::Problem& problem) const override;
-    [[nodiscard]] Recipe
-    recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& values) const override;
+
+  private:
+    [[nodiscard]] std::vector<kernels::Parameter> own_parameters() const override;
+    void state(Recipe& r, DType dtype, const kernels::ParameterValues& values) const override;
 };
 
 } // namespace npusim::inverse

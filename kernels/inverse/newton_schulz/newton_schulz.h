@@ -14,12 +14,13 @@ class NewtonSchulz : public RecipeKernel {
     [[nodiscard]] std::string_view summary() const override {
         return "X = 2X - X (I - A) X from I/2k: robust, many products";
     }
-    [[nodiscard]] std::vector<kernels::Parameter> parameters() const override;
     /// From the fewest that may do to more than enough.
     [[nodiscard]] std::vector<kernels::ParameterValues>
     candidates(const kernels::Problem& problem) const override;
-    [[nodiscard]] Recipe
-    recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& values) const override;
+
+  private:
+    [[nodiscard]] std::vector<kernels::Parameter> own_parameters() const override;
+    void state(Recipe& r, DType dtype, const kernels::ParameterValues& values) const override;
 };
 
 } // namespace npusim::inverse

@@ -5,12 +5,10 @@
 
 namespace npusim::inverse {
 
-Recipe
-Radix4::recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& /*values*/) const {
-    Recipe r(size);
+void Radix4::state(Recipe& r, DType dtype, const kernels::ParameterValues& /*values*/) const {
     /// A inside the diagonal blocks of `side`, cut out by the vector unit where transfers cannot.
     const auto within = [&](std::int64_t side) {
-        return side >= size ? kInput
+        return side >= r.size() ? kInput
                : side >= smallest_moved_block(dtype)
                    ? kInput.diagonal(side)
                    : r.masked_input("A", {Part::Kind::Diagonal, side});
@@ -20,7 +18,7 @@ Radix4::recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& /
     Matrix x = r.step("X", kIdentity + n1 + n2 + n1 * n2);
     Matrix inside = n1; // A inside the blocks done so far
     std::int64_t block = 4;
-    for (; 4 * block <= size; block *= 4) {
+    for (; 4 * block <= r.size(); block *= 4) {
         const Matrix wider = within(4 * block);
         const Matrix f = r.step("F", wider - inside);
         const Matrix m = r.step("M", x * f);
@@ -29,8 +27,7 @@ Radix4::recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& /
         x = r.step("X", y + m2 * y);
         inside = wider;
     }
-    join_blocks(r, x, block, size, dtype);
-    return r;
+    join_blocks(r, x, block, r.size(), dtype);
 }
 
 } // namespace npusim::inverse

@@ -14,8 +14,9 @@ class Radix4 : public RecipeKernel {
     [[nodiscard]] std::string_view summary() const override {
         return "four blocks joined at a time, bounded intermediates";
     }
-    [[nodiscard]] Recipe
-    recipe(std::int64_t size, DType dtype, const kernels::ParameterValues& values) const override;
+
+  private:
+    void state(Recipe& r, DType dtype, const kernels::ParameterValues& values) const override;
 };
 
 } // namespace npusim::inverse
