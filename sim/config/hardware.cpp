@@ -17,19 +17,9 @@ namespace {
 
 constexpr std::array<std::string_view, 2> kCompositionNames{"split", "fused"}; // as Composition
 constexpr std::array kLocalMemories{Memory::L1, Memory::L0a, Memory::L0b, Memory::L0c, Memory::Ub};
-constexpr std::array<std::string_view, 13> kVectorOps{"vadd",
-                                                      "vsub",
-                                                      "vmul",
-                                                      "vdiv",
-                                                      "vmax",
-                                                      "vmuls",
-                                                      "vabs",
-                                                      "vcmax",
-                                                      "vand",
-                                                      "vbrcb",
-                                                      "vcast",
-                                                      "vtranspose",
-                                                      "vdup"};
+constexpr std::array<std::string_view, 20> kVectorOps{
+    "vadd", "vsub", "vmul",  "vdiv",  "vmax",  "vge",  "vmuls", "vadds", "vmaxs",      "vabs",
+    "vexp", "vln",  "vsqrt", "vcmax", "vcadd", "vand", "vbrcb", "vcast", "vtranspose", "vdup"};
 
 constexpr std::int64_t kKiB = 1024;
 constexpr std::int64_t kMiB = 1024 * kKiB;

@@ -72,8 +72,26 @@ void convert(const Tile& to, const Tile& from, float scale, CoreMemory& memory) 
     }
 }
 
+/// to [C,R] = from [R,C], whole bytes an element.
+void transpose(const Tile& to, const Tile& from, CoreMemory& memory) {
+    const std::byte* source = memory.at(from);
+    std::byte* target = memory.at(to);
+    const std::int64_t width = bytes_of(from.dtype, 1);
+    for (std::int64_t r = 0; r < from.rows; ++r) {
+        for (std::int64_t c = 0; c < from.cols; ++c) {
+            std::memcpy(target + c * to.stride_bytes + r * width,
+                        source + r * from.stride_bytes + c * width,
+                        size(width));
+        }
+    }
+}
+
 void run(const isa::Copy& op, CoreMemory& memory) {
-    move(op.to, op.from, memory);
+    if (op.transpose) {
+        transpose(op.to, op.from, memory);
+    } else {
+        move(op.to, op.from, memory);
+    }
 }
 
 /// convert, with a record of it if the op's step and `numerics` ask for one.
@@ -202,6 +220,31 @@ template <class F> void unary(const isa::VectorUnary& op, CoreMemory& memory, F 
 void run(const isa::Vmuls& op, CoreMemory& memory) {
     unary(op, memory, [&op](float value) { return value * op.value; });
 }
+void run(const isa::Vadds& op, CoreMemory& memory) {
+    unary(op, memory, [&op](float value) { return value + op.value; });
+}
+void run(const isa::Vmaxs& op, CoreMemory& memory) {
+    unary(op, memory, [&op](float value) { return larger(value, op.value); });
+}
+/// In double precision, so that the bits do not depend on a host's fp32 library.
+template <double (*function)(double)>
+void transcendental(const isa::VectorUnary& op, CoreMemory& memory) {
+    unary(op, memory, [](float value) {
+        return static_cast<float>(function(static_cast<double>(value)));
+    });
+}
+void run(const isa::Vexp& op, CoreMemory& memory) {
+    transcendental<std::exp>(op, memory);
+}
+void run(const isa::Vln& op, CoreMemory& memory) {
+    transcendental<std::log>(op, memory);
+}
+void run(const isa::Vsqrt& op, CoreMemory& memory) {
+    transcendental<std::sqrt>(op, memory);
+}
+void run(const isa::Vge& op, CoreMemory& memory) {
+    binary(op, memory, [](float a, float b) { return a >= b ? 1.0F : 0.0F; });
+}
 void run(const isa::Vabs& op, CoreMemory& memory) {
     unary(op, memory, [](float value) { return std::abs(value); });
 }
@@ -215,6 +258,16 @@ void run(const isa::Vcmax& op, CoreMemory& memory, Numerics* numerics) {
         if (numerics != nullptr && op.step >= 0) {
             numerics->record_peak(op.step, to[size(r)]);
         }
+    }
+    store(op.to, memory, to);
+}
+
+void run(const isa::Vcadd& op, CoreMemory& memory) {
+    const std::vector<float> from = load<float>(op.from, memory);
+    std::vector<float> to(size(op.to.cols));
+    for (std::int64_t r = 0; r < op.from.rows; ++r) {
+        const auto row = from.begin() + r * op.from.cols;
+        to[size(r)] = std::accumulate(row, row + op.from.cols, 0.0F);
     }
     store(op.to, memory, to);
 }
@@ -241,16 +294,7 @@ template <class Value> void broadcast(const isa::Vbrcb& op, CoreMemory& memory) 
 }
 
 void run(const isa::Vtranspose& op, CoreMemory& memory) {
-    const std::byte* from = memory.at(op.from);
-    std::byte* to = memory.at(op.to);
-    const std::int64_t width = bytes_of(op.from.dtype, 1);
-    for (std::int64_t r = 0; r < op.from.rows; ++r) {
-        for (std::int64_t c = 0; c < op.from.cols; ++c) {
-            std::memcpy(to + c * op.to.stride_bytes + r * width,
-                        from + r * op.from.stride_bytes + c * width,
-                        size(width));
-        }
-    }
+    transpose(op.to, op.from, memory);
 }
 
 void run(const isa::Vbrcb& op, CoreMemory& memory) {

@@ -26,7 +26,7 @@ std::string text(const Tile& tile) {
 }
 
 std::string operands(const Copy& op) {
-    return text(op.to) + ", " + text(op.from);
+    return text(op.to) + ", " + text(op.from) + (op.transpose ? " transposed" : "");
 }
 std::string step_text(std::int16_t step) {
     return step < 0 ? "" : fmt::format(" step {}", step);
@@ -47,10 +47,17 @@ std::string operands(const Vtranspose& op) {
 std::string operands(const VectorUnary& op) {
     return text(op.to) + ", " + text(op.from);
 }
-std::string operands(const Vmuls& op) {
+template <class Op>
+requires std::is_base_of_v<VectorUnary, Op> && requires(Op op) {
+    op.value;
+}
+std::string operands(const Op& op) {
     return fmt::format("{}, {}, {}", text(op.to), text(op.from), op.value);
 }
 std::string operands(const Vcmax& op) {
+    return text(op.to) + ", " + text(op.from);
+}
+std::string operands(const Vcadd& op) {
     return text(op.to) + ", " + text(op.from);
 }
 std::string operands(const Vdup& op) {
@@ -169,7 +176,16 @@ bool same_shape(const Tile& a, const Tile& b) {
 void check_op(const Copy& op, const Checker& checker) {
     checker.tile("to", op.to);
     checker.tile("from", op.from);
-    checker.require(same_shape(op.to, op.from), "to and from differ in shape");
+    if (op.transpose) {
+        checker.require(op.from.memory == Memory::L1 &&
+                            (op.to.memory == Memory::L0a || op.to.memory == Memory::L0b),
+                        "only what goes from L1 to L0A or L0B is transposed");
+        checker.require(op.to.rows == op.from.cols && op.to.cols == op.from.rows,
+                        "shapes must be [C,R] = [R,C]");
+        checker.require(bits_of(op.to.dtype) >= 8, "elements of less than a byte stay in place");
+    } else {
+        checker.require(same_shape(op.to, op.from), "to and from differ in shape");
+    }
     checker.require(op.to.dtype == op.from.dtype, "a copy does not convert");
 }
 
@@ -236,7 +252,10 @@ void check_op(const VectorUnary& op, const Checker& checker) {
     checker.repeats(op.to.contiguous() && op.from.contiguous(), op.to);
 }
 
-void check_op(const Vcmax& op, const Checker& checker) {
+/// Vcmax and Vcadd.
+template <class Reduction>
+requires std::is_same_v<Reduction, Vcmax> || std::is_same_v<Reduction, Vcadd>
+void check_op(const Reduction& op, const Checker& checker) {
     checker.tile_in("to", op.to, Memory::Ub);
     checker.tile_in("from", op.from, Memory::Ub);
     checker.require(op.to.rows == 1 && op.to.cols == op.from.rows, "shapes must be [1,R] = [R,C]");
@@ -319,6 +338,24 @@ std::string to_text(const Instruction& instruction) {
         instruction);
 }
 
+Accesses accesses(const Instruction& instruction) {
+    return std::visit(
+        [](const auto& op) -> Accesses {
+            if constexpr (requires { op.c; }) {
+                return {{{{&op.a}, {&op.b}, {&op.c, true}}}, 3};
+            } else if constexpr (requires { op.a; }) {
+                return {{{{&op.a}, {&op.b}, {&op.to, true}}}, 3};
+            } else if constexpr (requires { op.from.dtype; }) {
+                return {{{{&op.from}, {&op.to, true}}}, 2};
+            } else if constexpr (requires { op.to.dtype; }) {
+                return {{{{&op.to, true}}}, 1};
+            } else {
+                return {}; // a flag
+            }
+        },
+        instruction);
+}
+
 const config::LinkConfig& link_of(const Instruction& instruction,
                                   const Tile& to,
                                   const Tile& from,
@@ -348,6 +385,7 @@ Pipe pipe_of(const Instruction& instruction, const config::HardwareConfig& hardw
             [](const VectorBinary&) { return Pipe::Vector; },
             [](const VectorUnary&) { return Pipe::Vector; },
             [](const Vcmax&) { return Pipe::Vector; },
+            [](const Vcadd&) { return Pipe::Vector; },
             [](const Vbrcb&) { return Pipe::Vector; },
             [](const Vcast&) { return Pipe::Vector; },
             [](const Vtranspose&) { return Pipe::Vector; },

@@ -4,7 +4,10 @@
 #include "sim/config/hardware.h"
 #include "sim/isa/op_list.h"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +19,20 @@ std::string_view name_of(const Instruction& instruction);
 
 /// One line of assembly-like text, e.g. `mmad l0c[0] f32 16x16, l0a[0] fp16 16x16, ...`.
 std::string to_text(const Instruction& instruction);
+
+/// What an instruction does to one of its tiles.
+struct Access {
+    const Tile* tile = nullptr;
+    bool write = false;
+};
+/// The tiles of an instruction and how many there are; none for flags. An mmad that accumulates
+/// writes `c` after itself alone, so `c` is not listed as read.
+struct Accesses {
+    std::array<Access, 3> list{};
+    std::size_t count = 0;
+    [[nodiscard]] std::span<const Access> all() const { return {list.data(), count}; }
+};
+Accesses accesses(const Instruction& instruction);
 
 /// The path that carries `from` to `to`. Throws ProgramError if the chip has none.
 const config::LinkConfig& link_of(const Instruction& instruction,

@@ -75,6 +75,9 @@ struct CostOf {
     Cycles operator()(const isa::Vcmax& op) const {
         return vector_cost(isa::Vcmax::kName, op.from, false, hardware);
     }
+    Cycles operator()(const isa::Vcadd& op) const {
+        return vector_cost(isa::Vcadd::kName, op.from, false, hardware);
+    }
     Cycles operator()(const isa::Vbrcb& op) const {
         return vector_cost(isa::Vbrcb::kName, op.to, true, hardware);
     }

@@ -151,8 +151,8 @@ TEST_CASE("every number of a shipped file names its source") {
 TEST_CASE("an unknown key is reported at the key with the nearest known one") {
     CHECK(edit_error("  startup_cycles: 6", "  startup_cycles: 6\n  startup_cycle: 6") ==
           "hw.yaml:13:3: cube.startup_cycle: unknown key (did you mean 'startup_cycles'?)");
-    CHECK(edit_error("    vadd:", "    vexp: {slope: 2, base: 31}\n    vadd:") ==
-          place("    vadd:", 5) + "vector.ops.vexp: unknown key (did you mean 'vdup'?)");
+    CHECK(edit_error("    vadd:", "    vexq: {slope: 2, base: 31}\n    vadd:") ==
+          place("    vadd:", 5) + "vector.ops.vexq: unknown key (did you mean 'vexp'?)");
 }
 
 TEST_CASE("a duplicate key names both lines") {

@@ -44,6 +44,11 @@ struct Vmax : VectorBinary {
     static constexpr std::string_view kName = "vmax";
     static constexpr std::string_view kDoc = "to[R,C] = the larger of a and b";
 };
+/// Comparison: 1 where a >= b, else 0, NaN included.
+struct Vge : VectorBinary {
+    static constexpr std::string_view kName = "vge";
+    static constexpr std::string_view kDoc = "to[R,C] = a >= b ? 1 : 0";
+};
 /// For any dtype. Bitwise, so a mask of all-ones and all-zeros patterns selects elements exactly,
 /// infinities included.
 struct Vand : VectorBinary {
@@ -69,6 +74,32 @@ struct Vabs : VectorUnary {
     static constexpr std::string_view kDoc = "to[R,C] = |from|";
 };
 
+/// `value` is an immediate, not rounded to the dtype.
+struct Vadds : VectorUnary {
+    static constexpr std::string_view kName = "vadds";
+    static constexpr std::string_view kDoc = "to[R,C] = from + value";
+    float value = 0;
+};
+/// NaN where `from` is.
+struct Vmaxs : VectorUnary {
+    static constexpr std::string_view kName = "vmaxs";
+    static constexpr std::string_view kDoc = "to[R,C] = the larger of from and value";
+    float value = 0;
+};
+/// The functions below are rounded once, from double precision.
+struct Vexp : VectorUnary {
+    static constexpr std::string_view kName = "vexp";
+    static constexpr std::string_view kDoc = "to[R,C] = e to the power of from";
+};
+struct Vln : VectorUnary {
+    static constexpr std::string_view kName = "vln";
+    static constexpr std::string_view kDoc = "to[R,C] = natural logarithm of from";
+};
+struct Vsqrt : VectorUnary {
+    static constexpr std::string_view kName = "vsqrt";
+    static constexpr std::string_view kDoc = "to[R,C] = square root of from";
+};
+
 /// Largest of each row: to [1,R] = max of from [R,C] along C, one float dtype; NaN where the row
 /// has one. A row takes one repeat, full or not.
 struct Vcmax {
@@ -77,6 +108,15 @@ struct Vcmax {
     Tile to;
     Tile from;
     std::int16_t step = -1; ///< of which this is the peak, for the record of numerics; -1: of none
+};
+
+/// Sum of each row: to [1,R] = from [R,C] summed along C, in ascending order in fp32, one float
+/// dtype. A row takes one repeat, full or not.
+struct Vcadd {
+    static constexpr std::string_view kName = "vcadd";
+    static constexpr std::string_view kDoc = "to[1,R] = the sum of each row of from[R,C]";
+    Tile to;
+    Tile from;
 };
 
 /// Broadcast of a row into a column of 32-byte blocks: to [C,B] with to(c, :) = from(0, c), where B

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernels/common/emitter.h"
+#include "sim/config/hardware.h"
+#include "sim/isa/core_id.h"
+#include "sim/isa/instruction.h"
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace npusim::kernels {
+
+/// Tiles of one shape used in turn, so that one can be filled while another is read.
+class Ring {
+  public:
+    explicit Ring(std::vector<isa::Tile> tiles) : tiles_(std::move(tiles)) {}
+    const isa::Tile& next() { return tiles_[turn_++ % tiles_.size()]; }
+    [[nodiscard]] const isa::Tile& front() const { return tiles_.front(); }
+
+  private:
+    std::vector<isa::Tile> tiles_;
+    std::size_t turn_ = 0;
+};
+
+/// The program of one core of an AI core, written as if the AI core had one instruction stream and
+/// no flags:
+///
+///     Stream s(hardware, core);
+///     Ring in = s.ring(Memory::Ub, DType::Fp16, 64, 128, 2);
+///     for (...) {
+///         const Tile& x = in.next();
+///         s(isa::Copy{x, input.block(...)});   // MTE2
+///         s(isa::Vadd{{x, x, x}});             // vector: waits for MTE2
+///         s(isa::Copy{output.block(...), x});  // MTE3: waits for the vector unit
+///         co_yield s.take();
+///     }
+///     co_yield s.finish();
+///
+/// The stream sees which tiles an op reads and writes, and puts a flag where a pipe needs what
+/// another has done, right behind the op that does it. Only what is not known to be done already
+/// gets one (vector clocks of the pipes), so two tiles in turn are all it takes to overlap.
+///
+/// On a split chip every core of an AI core generates the same ops in the same order and keeps its
+/// own: transfers into L1, L1 -> L0, cube and FixPipe belong to the cube core, the rest to the
+/// vector core of the current `lane`. Where one needs what the other has done, in a GM tile that
+/// was announced by `share`, the flag is a cross-core one.
+///
+/// Every tile in local memory must come from `tile` or `ring`; GM is ordered only where shared.
+class Stream {
+  public:
+    /// Throws ConfigError for more than four vector cores.
+    Stream(const config::HardwareConfig& hardware, isa::CoreId core);
+
+    /// A tile in local memory; in UB, at the same place in every vector core. Throws ConfigError
+    /// where the memory is full.
+    isa::Tile tile(Memory memory, DType dtype, std::int64_t rows, std::int64_t cols);
+    Ring ring(Memory memory, DType dtype, std::int64_t rows, std::int64_t cols, std::int64_t slots);
+    /// Keeps reads and writes of `gm`, and of what overlaps it, in order.
+    void share(const isa::Tile& gm);
+    /// The vector core, 0.., that what follows belongs to on a split chip.
+    void lane(std::int64_t lane) { lane_ = lane; }
+    [[nodiscard]] std::int64_t lanes() const { return split_ ? hardware_.vector_cores : 1; }
+    /// Bytes still free in `memory`.
+    [[nodiscard]] std::int64_t room(Memory memory) const;
+
+    template <class Op> void operator()(Op op) { add(isa::Instruction(std::move(op))); }
+
+    /// What may be dispatched; the last ops stay behind, since a flag may still have to follow
+    /// them.
+    isa::Block& take();
+    /// All the rest.
+    isa::Block& finish();
+
+  private:
+    /// A pipe of a core of the AI core, numbered in the order of first use.
+    using Engine = std::size_t;
+    static constexpr std::size_t kEngines = 16;
+    static constexpr std::size_t kUnits = 5;          ///< the cube core and up to four vector cores
+    using Clock = std::array<std::int64_t, kEngines>; ///< ops done, by engine
+
+    /// A place that is written and read.
+    struct Region {
+        std::int64_t end = 0;
+        Engine writer = 0;
+        std::int64_t written = -1; ///< number of the writer's last op; -1: never
+        Clock read{};              ///< by engine, one past its last op that has read since then
+    };
+    using Regions = std::map<std::int64_t, Region>; ///< by start
+
+    /// A flag from an op to one on another engine.
+    struct Signal {
+        Engine from = 0;
+        Engine to = 0;
+        Ticket ticket{};
+    };
+    struct Entry {
+        isa::Instruction op;
+        Engine engine = 0;
+        Clock known{};                 ///< ops done when this one starts
+        std::vector<Signal*> before{}; ///< to raise first, for ops that are gone already
+        std::vector<Signal*> waits{};
+        std::vector<Signal*> after{};
+    };
+
+    void add(isa::Instruction op);
+    Engine engine_of(const isa::Instruction& op);
+    Region* region_of(const isa::Tile& tile, Engine engine);
+    /// `entry` must not start before op `number` of `engine` is done.
+    void order(Entry& entry, Engine engine, std::int64_t number);
+    void drain(std::size_t keep);
+    void emit(const Entry& entry);
+    void raise(Signal& signal);
+    void await(const Signal& signal);
+    std::int32_t cross_id(const Signal& signal);
+
+    const config::HardwareConfig& hardware_;
+    std::size_t unit_; ///< whose program this is
+    bool split_;
+    std::int64_t lane_ = 0;
+    Emitter emit_;
+    std::map<Memory, Allocator> allocators_;
+    std::array<std::array<Regions, kMemoryCount>, kUnits> regions_; ///< GM: those of unit 0
+    std::array<std::array<Engine, kPipeCount>, kUnits> engine_{};   ///< one more; 0: none yet
+    std::array<std::size_t, kEngines> unit_of_{};
+    std::array<Pipe, kEngines> pipe_of_{};
+    std::size_t engines_ = 0;
+    std::array<Clock, kEngines> known_{}; ///< by engine: ops done when its next one starts
+    Clock count_{};                       ///< ops so far
+    std::deque<Entry> pending_;
+    std::array<std::deque<Entry*>, kEngines> pending_of_; ///< the same, by engine
+    std::deque<Signal> signals_;                          ///< that still have to be awaited
+    std::map<std::pair<Engine, Engine>, std::int32_t> cross_ids_;
+    std::array<std::int32_t, kUnits> cross_used_{}; ///< ids given out, by target
+};
+
+/// One of `count` workers that share the items of a job.
+struct Worker {
+    std::int64_t index = 0;
+    std::int64_t count = 1;
+    /// The items of this one: a contiguous range.
+    [[nodiscard]] Range of(std::int64_t items) const { return share(items, count, index); }
+};
+/// `core` among the AI cores of the chip.
+Worker ai_core_worker(const config::HardwareConfig& hardware, isa::CoreId core);
+/// `core` among those that have a cube; none if it has not.
+std::optional<Worker> cube_worker(const config::HardwareConfig& hardware, isa::CoreId core);
+/// `core` among those that have a vector unit; none if it has not.
+std::optional<Worker> vector_worker(const config::HardwareConfig& hardware, isa::CoreId core);
+
+} // namespace npusim::kernels

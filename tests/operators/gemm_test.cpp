@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/gemm/gemm.h"
+#include "tests/support/machine.h"
+#include "tests/support/operators.h"
+
+using namespace npusim;
+using kernels::Gemm;
+using kernels::GemmShape;
+
+TEST_CASE("gemm: odd shapes in every float format are the product, on both kinds of chip") {
+    for (const std::string machine : {"ascend-910b", "fused-local"}) {
+        const auto hardware = test::hardware(machine);
+        for (const DType dtype : {DType::Fp32, DType::Fp16, DType::Bf16}) {
+            for (const auto& [m, k, n] : {std::array<std::int64_t, 3>{1, 96, 80},
+                                          std::array<std::int64_t, 3>{37, 200, 144},
+                                          std::array<std::int64_t, 3>{130, 528, 272}}) {
+                CAPTURE(machine, to_string(dtype), m, k, n);
+                const Gemm gemm(hardware, {m, k, n, dtype, DType::Fp32});
+                const auto x = test::stored(gemm, "x", test::uniform(m * k, -1, 1, 1));
+                const auto w = test::stored(gemm, "w", test::uniform(k * n, -1, 1, 2));
+                const auto outcome = test::run(hardware, gemm, {{"x", x}, {"w", w}});
+                CHECK(test::distance(outcome.tensors.at("y"), test::multiply(x, w, m, k, n)) <
+                      1e-6);
+            }
+        }
+    }
+}
+
+TEST_CASE("gemm: a large product keeps the cube busy, and nothing is faster than its peak") {
+    for (const std::string machine : {"ascend-910b", "fused-local"}) {
+        const auto hardware = test::hardware(machine, {{"launch_cycles", "0"}});
+        const Gemm gemm(hardware, {2048, 2048, 2048});
+        const auto statistics = app::time_operator(hardware, gemm);
+        const config::CubeFormat& format = hardware.cube_format(DType::Fp16);
+        const double peak = 2.0 * static_cast<double>(format.m * format.k * format.n) /
+                            static_cast<double>(format.cycles_per_block) *
+                            static_cast<double>(hardware.ai_cores);
+        const double share = gemm.flops() / static_cast<double>(statistics.total.count()) / peak;
+        CAPTURE(machine, gemm.tiling().m, gemm.tiling().n, gemm.tiling().slab, gemm.tiling().slice);
+        CHECK(share < 1);
+        CHECK(share > 0.6);
+    }
+}
