@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/common/operator.h"
+#include "kernels/gemm/tile_product.h"
 
 namespace npusim::kernels {
 
@@ -30,26 +31,17 @@ class Gemm : public Operator {
                static_cast<double>(shape_.n);
     }
 
-    /// Sides of the pieces a product is done in.
-    struct Tiling {
-        std::int64_t m = 0;
-        std::int64_t n = 0;
-        std::int64_t slab = 0;  ///< along k, in L1
-        std::int64_t slice = 0; ///< along k, in L0A and L0B
-    };
-    [[nodiscard]] const Tiling& tiling() const { return tiling_; }
+    [[nodiscard]] const GemmTiling& tiling() const { return tiling_; }
 
   private:
-    [[nodiscard]] Tiling choose() const;
-    /// Cycles of the slowest pipe of the busiest core, and whether the tiling fits the buffers.
-    [[nodiscard]] double estimate(const Tiling& tiling) const;
-    [[nodiscard]] bool fits(const Tiling& tiling) const;
+    /// Cycles of the slowest pipe of the busiest core.
+    [[nodiscard]] double estimate(const GemmTiling& tiling) const;
 
     GemmShape shape_;
     isa::Tile x_;
     isa::Tile w_;
     isa::Tile y_;
-    Tiling tiling_;
+    GemmTiling tiling_;
 };
 
 } // namespace npusim::kernels
