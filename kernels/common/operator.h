@@ -13,6 +13,7 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace npusim::kernels {
@@ -57,13 +58,17 @@ class Operator {
     [[nodiscard]] const std::deque<Tensor>& tensors() const { return tensors_; }
     /// The tensor of that name; there must be one.
     [[nodiscard]] const isa::Tile& tensor(std::string_view name) const;
-    [[nodiscard]] std::int64_t gm_bytes() const { return gm_.used(); }
+    [[nodiscard]] virtual std::int64_t gm_bytes() const { return gm_.used(); }
     /// What must cross the edge of the chip's cores whatever the tiling: inputs, weights, states
     /// and outputs once (states twice).
     [[nodiscard]] std::int64_t compulsory_bytes() const;
-    void write_constants(functional::GlobalMemory& gm) const;
+    virtual void write_constants(functional::GlobalMemory& gm) const;
 
   protected:
+    /// Names a tensor that has its place in GM already.
+    void place(std::string name, Tensor::Role role, const isa::Tile& tile) {
+        tensors_.push_back({std::move(name), role, tile});
+    }
     isa::Tile
     add(std::string name, Tensor::Role role, DType dtype, std::int64_t rows, std::int64_t cols);
     isa::Tile constant(std::string name,

@@ -72,9 +72,9 @@ isa::Block& Stream::finish() {
     return emit_.block();
 }
 
-void Stream::add(isa::Instruction op) {
+void Stream::add(const isa::Instruction& op) {
     const Engine engine = engine_of(op);
-    Entry& entry = pending_.emplace_back(Entry{std::move(op), engine});
+    Entry& entry = pending_.emplace_back(Entry{op, engine});
     const std::int64_t number = count_[engine];
     const isa::Accesses accesses = isa::accesses(entry.op);
     for (const isa::Access& access : accesses.all()) {
@@ -91,9 +91,11 @@ void Stream::add(isa::Instruction op) {
         }
     }
     for (const isa::Access& access : accesses.all()) {
-        if (Region* region = region_of(*access.tile, engine); region == nullptr) {
+        Region* region = region_of(*access.tile, engine);
+        if (region == nullptr) {
             continue;
-        } else if (access.write) {
+        }
+        if (access.write) {
             region->writer = engine;
             region->written = number;
             region->read.fill(0);

@@ -69,7 +69,7 @@ class Stream {
     /// Bytes still free in `memory`.
     [[nodiscard]] std::int64_t room(Memory memory) const;
 
-    template <class Op> void operator()(Op op) { add(isa::Instruction(std::move(op))); }
+    template <class Op> void operator()(const Op& op) { add(isa::Instruction(op)); }
 
     /// What may be dispatched; the last ops stay behind, since a flag may still have to follow
     /// them.
@@ -108,7 +108,7 @@ class Stream {
         std::vector<Signal*> after{};
     };
 
-    void add(isa::Instruction op);
+    void add(const isa::Instruction& op);
     Engine engine_of(const isa::Instruction& op);
     Region* region_of(const isa::Tile& tile, Engine engine);
     /// `entry` must not start before op `number` of `engine` is done.

@@ -41,7 +41,6 @@ isa::Program Gemm::program(isa::CoreId core) const {
     StreamedProduct product(s, hardware(), shape_.dtype, t);
     const std::int64_t rows = ceil_div(shape_.m, t.m);
     const std::int64_t cols = ceil_div(shape_.n, t.n);
-    const bool weights_spill = spills(w_.bytes());
     const bool input_spills = spills(x_.bytes());
     const Range mine = worker->of(rows * cols);
     for (std::int64_t tile = mine.begin; tile < mine.end; ++tile) {
@@ -54,7 +53,7 @@ isa::Program Gemm::program(isa::CoreId core) const {
             const std::int64_t depth = std::min(t.slab, shape_.k - slab);
             product.add(sum,
                         {x_.block(row, slab, m, depth), input_spills},
-                        {w_.block(slab, col, depth, n), row == 0 || weights_spill},
+                        {w_.block(slab, col, depth, n), row == 0},
                         slab > 0);
             co_yield s.take();
         }

@@ -103,17 +103,15 @@ isa::Program GroupedGemm::program(isa::CoreId core) const {
     Stream s(hardware(), core);
     StreamedProduct product(s, hardware(), shape_.dtype, tiling_);
     const bool input_spills = spills(x_.bytes());
-    const bool matrix_spills = spills(shape_.k * w_.row_bytes());
     for (const OutputTile& item : tiles_of_[static_cast<std::size_t>(core.ai_core)]) {
         const Tile sum = product.next_sum(item.m, item.n);
         for (std::int64_t slab = 0; slab < shape_.k; slab += tiling_.slab) {
             const std::int64_t depth = std::min(tiling_.slab, shape_.k - slab);
             const std::int64_t weight_row = item.expert * shape_.k + slab;
-            product.add(
-                sum,
-                {x_.block(item.row, slab, item.m, depth), input_spills},
-                {w_.block(weight_row, item.col, depth, item.n), item.first || matrix_spills},
-                slab > 0);
+            product.add(sum,
+                        {x_.block(item.row, slab, item.m, depth), input_spills},
+                        {w_.block(weight_row, item.col, depth, item.n), item.first},
+                        slab > 0);
             co_yield s.take();
         }
         s(isa::Fixpipe{y_.block(item.row, item.col, item.m, item.n), sum, spills(y_.bytes())});
