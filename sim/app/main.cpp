@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "sim/app/arguments.h"
 #include "sim/app/job.h"
+#include "sim/app/layer_command.h"
 #include "sim/app/output.h"
 #include "sim/app/report.h"
 #include "sim/app/select.h"
@@ -9,6 +11,7 @@
 #include "sim/app/study_report.h"
 #include "sim/base/error.h"
 #include "sim/base/suggest.h"
+#include "sim/config/model.h"
 #include "sim/isa/instruction.h"
 #include "traces/chrome.h"
 #include "traces/progress.h"
@@ -24,6 +27,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
@@ -36,12 +40,6 @@ namespace npusim::app {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr int kDone = 0;
-constexpr int kFailed = 1;
-constexpr int kUsage = 2;
-
-const std::string kTrainedLayer = NPUSIM_SOURCE_DIR "/kernels/data/gdn_trained_layer4";
 
 /// The command line of `run`, `compare` and `select`.
 struct Options {
@@ -66,30 +64,6 @@ struct Options {
     bool quiet = false;
 };
 
-/// Splits `key=value`.
-std::pair<std::string, std::string> key_value(const std::string& option, const std::string& text) {
-    const std::size_t equals = text.find('=');
-    if (equals == std::string::npos || equals == 0) {
-        throw ConfigError(fmt::format("{} {}: not of the form key=value", option, text));
-    }
-    return {text.substr(0, equals), text.substr(equals + 1)};
-}
-
-void check_chunk(std::int64_t chunk) {
-    for (const std::int64_t allowed : {16, 32, 64, 128}) {
-        if (chunk == allowed) {
-            return;
-        }
-    }
-    throw ConfigError(fmt::format("--chunk {}: (allowed: 16, 32, 64, 128)", chunk));
-}
-
-std::string dtype_names() {
-    std::vector<std::string_view> names(kDTypes.size());
-    std::ranges::transform(kDTypes, names.begin(), [](DType dtype) { return to_string(dtype); });
-    return fmt::format("{}", fmt::join(names, ", "));
-}
-
 kernels::Scaling parse_scaling(const Options& options) {
     const std::string& text = options.scale;
     if (text.empty()) {
@@ -102,13 +76,6 @@ kernels::Scaling parse_scaling(const Options& options) {
     }
     throw ConfigError(
         fmt::format("--scale {}: (allowed: {})", text, fmt::join(kernels::kScalingNames, ", ")));
-}
-
-DType parse_dtype(const std::string& text) {
-    if (const auto dtype = dtype_from(text)) {
-        return *dtype;
-    }
-    throw ConfigError(fmt::format("--dtype {}: (allowed: {})", text, dtype_names()));
 }
 
 double parse_max_error(const std::string& text) {
@@ -137,15 +104,6 @@ fs::path trace_path(const Options& options, const std::string& kernel, std::size
         path += "." + file_stem(kernel, index) + extension;
     }
     return path;
-}
-
-config::HardwareConfig load_hardware(const Options& options) {
-    std::vector<config::Override> overrides;
-    for (const std::string& text : options.sets) {
-        const auto [key, value] = key_value("--set", text);
-        overrides.push_back({key, value});
-    }
-    return config::load_hardware(options.config, overrides);
 }
 
 std::vector<KernelRequest> parse_requests(const Options& options) {
@@ -223,7 +181,7 @@ void check_flags(const config::HardwareConfig& hardware,
 int run_kernels(const Options& options) {
     check_chunk(options.chunk);
     const DType dtype = parse_dtype(options.dtype);
-    const config::HardwareConfig hardware = load_hardware(options);
+    const config::HardwareConfig hardware = load_hardware(options.config, options.sets);
     const std::vector<KernelRequest> requests = parse_requests(options);
     const inverse::Matrices matrices = load_matrices(options);
     Workload workload{{matrices.count, options.chunk, dtype, parse_scaling(options)}};
@@ -337,7 +295,7 @@ int select_kernel(const Options& options) {
     check_chunk(options.chunk);
     const DType dtype = parse_dtype(options.dtype);
     const double max_error = parse_max_error(options.max_error);
-    const config::HardwareConfig hardware = load_hardware(options);
+    const config::HardwareConfig hardware = load_hardware(options.config, options.sets);
     const std::vector<KernelRequest> requests = selectable(options);
     const inverse::Matrices matrices = load_matrices(options);
     const inverse::ReferenceSet reference(matrices);
@@ -375,41 +333,63 @@ int select_kernel(const Options& options) {
     return selection.choice() ? kDone : kFailed;
 }
 
+void list_kernels() {
+    for (const kernels::Kernel* kernel : kernels::registry()) {
+        fmt::print("{:<30} {}\n", kernel->name(), kernel->summary());
+        for (const kernels::Parameter& parameter : kernel->parameters()) {
+            std::string words;
+            for (const auto& [word, value] : parameter.words) {
+                words += word + ", ";
+            }
+            fmt::print("    {:<8} {} ({}{}..{}; default {})\n",
+                       parameter.name,
+                       parameter.doc,
+                       words,
+                       parameter.min,
+                       parameter.max,
+                       kernels::parameter_text(parameter, parameter.initial));
+        }
+    }
+}
+
+/// Name and description of every file in a folder of configs/.
+void list_files(const std::string& folder,
+                const std::function<std::pair<std::string, std::string>(const fs::path&)>& read) {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(NPUSIM_SOURCE_DIR "/configs/" + folder)) {
+        files.push_back(entry.path());
+    }
+    std::sort(files.begin(), files.end());
+    for (const fs::path& file : files) {
+        const auto [name, description] = read(file);
+        fmt::print("{:<20} {}\n    {}\n", name, description, fs::relative(file).string());
+    }
+}
+
 int list(const std::string& what) {
     if (what == "kernels") {
-        for (const kernels::Kernel* kernel : kernels::registry()) {
-            fmt::print("{:<30} {}\n", kernel->name(), kernel->summary());
-            for (const kernels::Parameter& parameter : kernel->parameters()) {
-                std::string words;
-                for (const auto& [word, value] : parameter.words) {
-                    words += word + ", ";
-                }
-                fmt::print("    {:<8} {} ({}{}..{}; default {})\n",
-                           parameter.name,
-                           parameter.doc,
-                           words,
-                           parameter.min,
-                           parameter.max,
-                           kernels::parameter_text(parameter, parameter.initial));
-            }
-        }
+        list_kernels();
     } else if (what == "ops") {
         for (const isa::OpDoc& op : isa::op_reference()) {
             fmt::print("{:<12} {}\n", op.name, op.doc);
         }
-    } else {
-        std::vector<fs::path> files;
-        for (const auto& entry : fs::directory_iterator(NPUSIM_SOURCE_DIR "/configs/hardware")) {
-            files.push_back(entry.path());
-        }
-        std::sort(files.begin(), files.end());
-        for (const fs::path& file : files) {
+    } else if (what == "hardware") {
+        list_files("hardware", [](const fs::path& file) {
             const config::HardwareConfig hardware = config::load_hardware(file);
-            fmt::print("{:<16} {}\n    {}\n",
-                       hardware.name,
-                       hardware.description,
-                       fs::relative(file).string());
-        }
+            return std::pair(hardware.name, hardware.description);
+        });
+    } else {
+        list_files("models", [](const fs::path& file) {
+            const config::ModelConfig model = config::load_model(file);
+            return std::pair(model.name,
+                             fmt::format("{} layers ({} softmax), hidden {}, {}",
+                                         model.layers,
+                                         model.full_layers.size(),
+                                         model.hidden,
+                                         model.experts
+                                             ? fmt::format("{} experts", model.experts->count)
+                                             : fmt::format("feed-forward {}", model.dense)));
+        });
     }
     return kDone;
 }
@@ -517,11 +497,8 @@ struct SpeedArguments {
 };
 
 int speed(const SpeedArguments& arguments) {
-    Options options;
-    options.config = arguments.config;
-    options.sets = arguments.sets;
     traces::StatusLine status;
-    const Speed result = measure_speed(load_hardware(options),
+    const Speed result = measure_speed(load_hardware(arguments.config, arguments.sets),
                                        parse_dtype(arguments.dtype),
                                        arguments.tokens,
                                        [&](const std::string& what) {
@@ -640,7 +617,7 @@ int dispatch(int argc, char** argv) {
     CLI::App* select_command = app.add_subcommand(
         "select",
         "run every kernel with many parameters; choose the fastest that is accurate enough");
-    CLI::App* list_command = app.add_subcommand("list", "list kernels, hardware or ops");
+    CLI::App* list_command = app.add_subcommand("list", "list kernels, hardware, models or ops");
     CLI::App* study_command = app.add_subcommand(
         "study", "regenerate the published tables of accuracy, ours beside theirs");
     StudyArguments study_arguments;
@@ -649,13 +626,16 @@ int dispatch(int argc, char** argv) {
         "speed", "cycles of every inverse at every chunk size, beside published speed-ups");
     SpeedArguments speed_arguments;
     add_speed_options(*speed_command, speed_arguments);
+    const auto layer = add_layer_command(app);
+    const auto shares = add_shares_command(app);
+    const auto pipeline = add_pipeline_command(app);
     add_run_options(*run_command, options);
     add_run_options(*compare_command, options);
     add_select_options(*select_command, select_options);
     std::string what;
-    list_command->add_option("what", what, "kernels, hardware or ops")
+    list_command->add_option("what", what, "kernels, hardware, models or ops")
         ->required()
-        ->check(CLI::IsMember({"kernels", "hardware", "ops"}));
+        ->check(CLI::IsMember({"kernels", "hardware", "models", "ops"}));
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -671,6 +651,15 @@ int dispatch(int argc, char** argv) {
                               : spdlog::level::warn);
     if (list_command->parsed()) {
         return list(what);
+    }
+    if (app.got_subcommand("layer")) {
+        return layer();
+    }
+    if (app.got_subcommand("shares")) {
+        return shares();
+    }
+    if (app.got_subcommand("pipeline")) {
+        return pipeline();
     }
     if (speed_command->parsed()) {
         return speed(speed_arguments);

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/support/catch.hpp"
-#include "tests/support/scratch.h"
+#include "tests/cli/invoke.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -13,53 +11,10 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
-#include <sys/wait.h>
 #include <utility>
 #include <vector>
 
-using Catch::Contains;
-using nlohmann::json;
-
-namespace {
-
-namespace fs = std::filesystem;
-
-const std::string kSource = NPUSIM_SOURCE_DIR;
-const std::string kAscend = "-c " + kSource + "/configs/hardware/ascend-910b.yaml ";
-const std::string kPair = "-k inverse/forward-substitution -k inverse/neumann ";
-
-struct Outcome {
-    int code = -1;
-    std::string out;
-    std::string err;
-};
-
-std::string content(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
-/// Runs the program as a shell would.
-Outcome invoke(const std::string& arguments) {
-    const npusim::test::Scratch scratch;
-    const fs::path out = scratch.path() / "out";
-    const fs::path err = scratch.path() / "err";
-    const std::string command = std::string(NPUSIM_BINARY) + " " + arguments + " >" + out.string() +
-                                " 2>" + err.string() + " </dev/null";
-    const int status = std::system(command.c_str()); // NOLINT(concurrency-mt-unsafe)
-    return {WEXITSTATUS(status), content(out), content(err)};
-}
-
-/// The one line of a refused command: exit code 2, nothing on stdout.
-std::string refusal(const std::string& arguments) {
-    const Outcome outcome = invoke(arguments);
-    CAPTURE(arguments, outcome.out);
-    CHECK(outcome.code == 2);
-    CHECK(outcome.out.empty());
-    return outcome.err;
-}
-
-} // namespace
+using namespace npusim::test;
 
 TEST_CASE("the main job prints one table, and -q keeps stderr empty") {
     const Outcome outcome = invoke("compare " + kAscend + kPair + "--chunk 64 --dtype fp16 -q");
@@ -523,6 +478,7 @@ TEST_CASE("list shows what there is") {
     CHECK_THAT(invoke("list kernels").out,
                Contains("inverse/forward-substitution") && Contains("steps"));
     CHECK_THAT(invoke("list hardware").out, Contains("ascend-910b") && Contains("fused-local"));
+    CHECK_THAT(invoke("list models").out, Contains("qwen3.5-9b") && Contains("256 experts"));
     CHECK_THAT(invoke("list ops").out,
                Contains("mmad") && Contains("fixpipe") && Contains("wait_flag"));
     CHECK(invoke("--version").out == "npusim " NPUSIM_VERSION "\n");
@@ -543,7 +499,7 @@ TEST_CASE("a bad command line is one error with what is allowed, exit code 2") {
                    Contains("see: npusim run --help"));
     CHECK_THAT(refusal(run + "-k inverse/neumann --chunk some"),
                Contains("--chunk = some: not a whole number"));
-    CHECK_THAT(refusal("list things"), Contains("kernels,hardware,ops"));
+    CHECK_THAT(refusal("list things"), Contains("kernels,hardware,models,ops"));
     CHECK_THAT(refusal(run + "-k neumann"),
                Contains("unknown kernel 'neumann' (did you mean 'inverse/neumann'?)"));
     CHECK_THAT(refusal(run + "-k inverse/neumann:ordr=3"), Contains("did you mean 'order'?"));

@@ -70,7 +70,7 @@ TEST_CASE("ranking: those within the limit by cycles, then by error, not finite 
     CHECK_FALSE(within_limit({0, kInfinity}, kInfinity));
 }
 
-TEST_CASE("Pareto front: one of equals, the first; nothing that is not finite") {
+TEST_CASE("Pareto front: one of equals, the first, and nothing that is not finite") {
     CHECK(pareto_front({}).empty());
     CHECK(pareto_front({{1, kNan}, {2, kInfinity}}).empty());
     CHECK(pareto_front({{3, 0.1}, {1, 0.5}, {2, 0.5}, {1, 0.5}, {3, 0.2}, {0, kNan}}) ==

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sim/base/dtype.h"
+#include "sim/config/hardware.h"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// What the commands have in common: reading of options, exit codes. Functions throw ConfigError
+/// with the option, its value and what is allowed.
+namespace npusim::app {
+
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kUsage = 2;
+
+inline const std::string kTrainedLayer = NPUSIM_SOURCE_DIR "/kernels/data/gdn_trained_layer4";
+
+/// Splits `key=value`.
+std::pair<std::string, std::string> key_value(const std::string& option, const std::string& text);
+void check_chunk(std::int64_t chunk);
+/// "fp32, tf32, ..."
+std::string dtype_names();
+DType parse_dtype(const std::string& text, const std::string& option = "--dtype");
+/// A hardware file with the `--set`s.
+config::HardwareConfig load_hardware(const std::string& file, const std::vector<std::string>& sets);
+
+} // namespace npusim::app

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sim/app/decoder.h"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace npusim::app {
+
+/// What one operator took.
+struct OperatorCost {
+    std::string label;
+    Part part = Part::Projection;
+    std::string kernel;
+    std::string shape;
+    std::int64_t cycles = 0; ///< without launch
+    double flops = 0;        ///< of the textbook formula
+    std::int64_t macs = 0;   ///< that the cube did
+    double cube = 0;         ///< share of `cycles` the cubes are busy, mean over AI cores
+    double vector = 0;
+    std::int64_t gm_bytes = 0;
+    std::int64_t hbm_bytes = 0; ///< of those, past L2
+    std::int64_t compulsory_bytes = 0;
+};
+
+/// One kind of decoder layer.
+struct LayerCost {
+    std::string name; ///< "linear attention, dense"
+    std::int64_t count = 0;
+    std::vector<OperatorCost> operators;
+
+    [[nodiscard]] std::int64_t cycles() const; ///< without launches
+    [[nodiscard]] std::int64_t cycles_of(Part part) const;
+};
+
+/// A whole decoder.
+struct ModelCost {
+    config::ModelConfig model;
+    LayerJob job;
+    std::string hardware;
+    double clock_mhz = 0;
+    std::int64_t launch = 0;       ///< cycles of a launch
+    bool launch_each = true;       ///< paid by every operator, not once
+    std::vector<LayerCost> layers; ///< by kind
+    LayerCost head;
+    std::optional<std::string> versus;    ///< the other inverse
+    std::vector<LayerCost> versus_layers; ///< the same kinds with it
+    std::int64_t simulated = 0;           ///< different operators that were simulated
+
+    /// Cycles of a layer with the launches it pays.
+    [[nodiscard]] std::int64_t with_launches(const LayerCost& layer) const;
+    /// All layers and the head.
+    [[nodiscard]] std::int64_t total(const std::vector<LayerCost>& kinds) const;
+};
+
+/// Times operators, timing only, each different one once.
+class OperatorTimer {
+  public:
+    explicit OperatorTimer(const config::HardwareConfig& hardware,
+                           std::function<void(const std::string&)> progress = {})
+        : hardware_(hardware), progress_(std::move(progress)) {}
+    OperatorCost time(const Step& step);
+    [[nodiscard]] std::int64_t simulated() const { return std::ssize(seen_); }
+
+  private:
+    const config::HardwareConfig& hardware_;
+    std::function<void(const std::string&)> progress_;
+    std::map<std::string, OperatorCost> seen_; ///< by kernel and shape
+};
+
+/// `versus`: also with this inverse. Throws ConfigError where the chip cannot hold an operator.
+ModelCost cost_of_model(const config::HardwareConfig& hardware,
+                        const config::ModelConfig& model,
+                        const LayerJob& job,
+                        bool launch_each,
+                        const std::optional<KernelRequest>& versus,
+                        const std::function<void(const std::string&)>& progress);
+
+std::string layer_text(const ModelCost& cost);
+std::string layer_json(const ModelCost& cost);
+std::string layer_csv(const ModelCost& cost);
+
+} // namespace npusim::app

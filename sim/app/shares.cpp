@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/app/shares.h"
+
+#include "sim/app/table.h"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace npusim::app {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+constexpr const char* kBaseline = "inverse/forward-substitution";
+constexpr const char* kSeries = "inverse/neumann";
+
+/// arXiv 2606.06034: a phone's NPU; which model, how many tokens and heads is not published.
+struct PublishedLayer {
+    std::int64_t chunk;
+    double speedup;
+    double before;
+    double after;
+    double saved;
+};
+constexpr std::array kPublishedLayers{PublishedLayer{32, 5.2, 0.223, 0.052, 0.181},
+                                      PublishedLayer{64, 4.2, 0.256, 0.076, 0.194},
+                                      PublishedLayer{128, 4.6, 0.314, 0.09, 0.246}};
+
+/// Measured on 910B-class devices, 16 key and value heads.
+struct PublishedPipeline {
+    const char* setting;
+    const char* inverse;
+    std::int64_t chunk;
+    double share;
+    const char* source;
+};
+constexpr std::array kPublishedPipelines{
+    PublishedPipeline{"910B2, hand-written, MXR",
+                      "inverse/mixed",
+                      128,
+                      0.32,
+                      "huawei-csl/megagdn-pto: 15.89 of about 49 ms"},
+    PublishedPipeline{"910B2, compiled (Triton), block forward substitution",
+                      "inverse/block-forward-substitution",
+                      64,
+                      0.24,
+                      "huawei-csl/megagdn-pto: 12.2 of about 51 ms"},
+    PublishedPipeline{"910B, compiled (TileLang), row substitution on 32x32 blocks",
+                      "inverse/block-forward-substitution",
+                      128,
+                      0.37,
+                      "tile-ai/tilelang-ascend: 24.9 of 68.1 ms"}};
+
+double ratio(std::int64_t part, std::int64_t whole) {
+    return static_cast<double>(part) / static_cast<double>(std::max<std::int64_t>(whole, 1));
+}
+
+std::int64_t sum_of(const std::vector<OperatorCost>& operators) {
+    std::int64_t sum = 0;
+    for (const OperatorCost& op : operators) {
+        sum += op.cycles;
+    }
+    return sum;
+}
+
+std::int64_t inverse_of(const std::vector<OperatorCost>& operators) {
+    return std::ranges::find(operators, Part::Inverse, &OperatorCost::part)->cycles;
+}
+
+std::vector<OperatorCost> time_steps(OperatorTimer& timer, const std::vector<Step>& steps) {
+    std::vector<OperatorCost> costs;
+    for (const Step& step : steps) {
+        costs.push_back(timer.time(step));
+    }
+    return costs;
+}
+
+/// A linear layer with its feed-forward.
+std::vector<OperatorCost> layer_costs(OperatorTimer& timer,
+                                      const Decoder& decoder,
+                                      bool dense,
+                                      const KernelRequest& inverse) {
+    std::vector<OperatorCost> costs = time_steps(timer, decoder.linear_attention(inverse));
+    const auto rest =
+        time_steps(timer, dense ? decoder.dense_feed_forward() : decoder.expert_feed_forward());
+    costs.insert(costs.end(), rest.begin(), rest.end());
+    return costs;
+}
+
+PipelineShare pipeline_share(const config::HardwareConfig& hardware,
+                             OperatorTimer& timer,
+                             std::int64_t tokens,
+                             const PublishedPipeline& published) {
+    config::ModelConfig model; // the delta rule alone
+    constexpr std::int64_t kHeads = 16;
+    constexpr std::int64_t kSize = 128;
+    model.hidden = kHeads * kSize;
+    model.linear = {kHeads, kHeads, kSize, kSize, 4};
+    LayerJob job;
+    job.tokens = tokens;
+    job.chunk = published.chunk;
+    std::int64_t all = 0;
+    std::int64_t inverse = 0;
+    for (const Step& step :
+         Decoder(hardware, model, job).linear_attention(parse_request(published.inverse, {}))) {
+        if (step.part == Part::Chunk || step.part == Part::Inverse) {
+            const std::int64_t cycles = timer.time(step).cycles;
+            all += cycles;
+            inverse += step.part == Part::Inverse ? cycles : 0;
+        }
+    }
+    return {published.setting,
+            published.inverse,
+            published.chunk,
+            ratio(inverse, all),
+            published.share,
+            published.source};
+}
+
+std::string percent(double share) {
+    return fmt::format("{:.1f} %", 100 * share);
+}
+
+} // namespace
+
+Shares measure_shares(const config::HardwareConfig& hardware,
+                      const config::ModelConfig& model,
+                      std::int64_t tokens,
+                      DType weights,
+                      const std::function<void(const std::string&)>& progress) {
+    OperatorTimer timer(hardware, progress);
+    Shares shares{hardware.name, model.name, tokens, {}, {}};
+    for (const PublishedLayer& published : kPublishedLayers) {
+        LayerJob job;
+        job.tokens = tokens;
+        job.chunk = published.chunk;
+        job.weights = weights;
+        const Decoder decoder(hardware, model, job);
+        const bool dense = model.is_dense(model.layers);
+        const auto slow = layer_costs(timer, decoder, dense, parse_request(kBaseline, {}));
+        const auto fast = layer_costs(timer, decoder, dense, parse_request(kSeries, {}));
+        shares.layers.push_back({published.chunk,
+                                 ratio(inverse_of(slow), inverse_of(fast)),
+                                 ratio(inverse_of(slow), sum_of(slow)),
+                                 ratio(inverse_of(fast), sum_of(fast)),
+                                 1 - ratio(sum_of(fast), sum_of(slow)),
+                                 published.speedup,
+                                 published.before,
+                                 published.after,
+                                 published.saved});
+    }
+    for (const PublishedPipeline& published : kPublishedPipelines) {
+        shares.pipelines.push_back(pipeline_share(hardware, timer, 4 * tokens, published));
+    }
+    return shares;
+}
+
+std::string shares_text(const Shares& shares) {
+    std::string text = fmt::format(
+        "{}, a linear-attention layer of {} with its feed-forward, prefill of {} tokens; ours "
+        "(arXiv 2606.06034, Snapdragon 8 Elite Gen 5)\n",
+        shares.hardware,
+        shares.model,
+        shares.tokens);
+    Table layers;
+    layers.row("chunk", {"inverse speed-up", "share before", "share after", "layer cycles saved"});
+    for (const LayerShare& row : shares.layers) {
+        layers.row(fmt::format("{}", row.chunk),
+                   {fmt::format("{:.2f}x ({:.1f}x)", row.speedup, row.published_speedup),
+                    fmt::format("{} ({})", percent(row.before), percent(row.published_before)),
+                    fmt::format("{} ({})", percent(row.after), percent(row.published_after)),
+                    fmt::format("{} ({})", percent(row.saved), percent(row.published_saved))});
+    }
+    text += layers.text() +
+            "before: forward substitution; after: neumann N=3 S=8. Nothing is fitted to the paper, "
+            "whose model,\ntokens, tiling and cycles are not published.\n\n"
+            "the inverse's share of the chunked delta rule alone, 16 heads; ours (published)\n";
+    Table pipelines(3);
+    pipelines.row("measured on", {"our inverse", "source", "chunk", "share"});
+    for (const PipelineShare& row : shares.pipelines) {
+        pipelines.row(row.setting,
+                      {row.inverse,
+                       row.source,
+                       fmt::format("{}", row.chunk),
+                       fmt::format("{} ({})", percent(row.share), percent(row.published))});
+    }
+    return text + pipelines.text();
+}
+
+std::string shares_json(const Shares& shares) {
+    json layers = json::array();
+    for (const LayerShare& row : shares.layers) {
+        layers.push_back({{"chunk", row.chunk},
+                          {"speedup", row.speedup},
+                          {"share_before", row.before},
+                          {"share_after", row.after},
+                          {"layer_cycles_saved", row.saved},
+                          {"published",
+                           {{"speedup", row.published_speedup},
+                            {"share_before", row.published_before},
+                            {"share_after", row.published_after},
+                            {"layer_cycles_saved", row.published_saved}}}});
+    }
+    json pipelines = json::array();
+    for (const PipelineShare& row : shares.pipelines) {
+        pipelines.push_back({{"setting", row.setting},
+                             {"inverse", row.inverse},
+                             {"chunk", row.chunk},
+                             {"share", row.share},
+                             {"published", row.published},
+                             {"source", row.source}});
+    }
+    return json{{"hardware", shares.hardware},
+                {"model", shares.model},
+                {"tokens", shares.tokens},
+                {"layers", layers},
+                {"pipelines", pipelines},
+                {"version", NPUSIM_VERSION}}
+               .dump(2) +
+           "\n";
+}
+
+} // namespace npusim::app

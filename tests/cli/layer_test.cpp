@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/cli/invoke.h"
+
+#include <cmath>
+
+using namespace npusim::test;
+
+namespace {
+
+const std::string kSmall = kAscend + "-m " + kSource + "/configs/models/qwen3.5-0.8b.yaml -q ";
+
+std::int64_t sum_of_operators(const json& layer) {
+    std::int64_t sum = layer["launch_cycles"];
+    for (const json& op : layer["operators"]) {
+        sum += op["cycles"].get<std::int64_t>();
+    }
+    return sum;
+}
+
+} // namespace
+
+TEST_CASE("a prefill has every operator of its layers, and the parts add up") {
+    const json run = json::parse(
+        invoke("layer " + kSmall + "--tokens 300 --versus forward-substitution --format json").out);
+    REQUIRE(run["layers"].size() == 2);
+    std::int64_t total = run["head"]["cycles"];
+    for (const json& layer : run["layers"]) {
+        CHECK(sum_of_operators(layer) == layer["cycles"]);
+        std::int64_t parts = layer["launch_cycles"];
+        for (const auto& [part, cycles] : layer["parts"].items()) {
+            parts += cycles.get<std::int64_t>();
+        }
+        CHECK(parts == layer["cycles"]);
+        total += layer["count"].get<std::int64_t>() * layer["cycles"].get<std::int64_t>();
+        for (const json& op : layer["operators"]) {
+            CAPTURE(op["operator"]);
+            CHECK(op["cycles"] > 0);
+            CHECK(op["gm_bytes"].get<std::int64_t>() >= op["compulsory_bytes"].get<std::int64_t>());
+            // The cube never does less than the formula says.
+            CHECK((op["macs"] == 0 ||
+                   2 * op["macs"].get<double>() >= 0.99 * op["flops"].get<double>()));
+        }
+    }
+    CHECK(total == run["total_cycles"]);
+    CHECK(run["layers"][0]["layer"] == "linear attention, dense");
+    CHECK(run["layers"][0]["count"] == 18);
+    CHECK(run["layers"][0]["inverse_share"] > 0);
+    CHECK(run["layers"][1]["inverse_share"] == 0);
+    CHECK(run["versus"]["total_cycles"] > run["total_cycles"]);
+}
+
+TEST_CASE("dense products of a layer are 2 m k n operations each") {
+    const json run =
+        json::parse(invoke("layer " + kSmall + "--tokens 128 --format json").out)["layers"][0];
+    double flops = 0;
+    for (const json& op : run["operators"]) {
+        if (op["kernel"] == "gemm") {
+            flops += op["flops"].get<double>();
+        }
+    }
+    const double hidden = 1024;
+    const double projections = hidden * (2 * 2048 + 2 * 2048) + hidden * 32 + 2048 * hidden;
+    CHECK(flops == 2 * 128 * (projections + 3 * hidden * 3584));
+}
+
+TEST_CASE("decode has no inversion and says so, and launches are paid once or by each") {
+    const std::string decode = "layer " + kSmall + "--phase decode --tokens 500 --batch 2 ";
+    CHECK_THAT(invoke(decode).out,
+               Contains("no inversion here") && Contains("recurrent-step") &&
+                   Contains("time per step"));
+    const auto total = [&](const std::string& arguments) {
+        return json::parse(invoke(decode + "--format json " + arguments).out)["total_cycles"]
+            .get<std::int64_t>();
+    };
+    CHECK(total("--launch once") < total(""));
+    CHECK(total("--draft 3") > total(""));
+    CHECK(total("--weights int4") < total(""));
+}
+
+TEST_CASE("layer refuses what it cannot do with what is allowed") {
+    CHECK_THAT(refusal("layer " + kSmall + "--dtype int8"), Contains("--weights takes int8"));
+    CHECK_THAT(refusal("layer " + kSmall + "--weights int16"),
+               Contains("(allowed: fp16, int8, int4)"));
+    CHECK_THAT(refusal("layer " + kSmall + "--inverse neuman"), Contains("did you mean"));
+    CHECK_THAT(refusal("layer " + kSmall + "--phase both"), Contains("prefill"));
+    CHECK_THAT(refusal("layer " + kAscend + "-m nothing.yaml"), Contains("nothing.yaml"));
+    CHECK_THAT(refusal("layer " + kSmall + "--tokens 0"), Contains("--tokens"));
+    CHECK_THAT(invoke("layer --help").out, Contains("Examples:"));
+}
+
+TEST_CASE("every shipped model has a prefill and a decode on the 910B") {
+    for (const std::string model : {"qwen3.5-35b-a3b", "kimi-linear-48b-a3b"}) {
+        const std::string job = "layer " + kAscend + "-m " + kSource + "/configs/models/" + model +
+                                ".yaml -q --tokens 64 ";
+        for (const std::string phase : {"prefill", "decode"}) {
+            CAPTURE(model, phase);
+            const Outcome outcome = invoke(job + "--phase " + phase);
+            CHECK(outcome.code == 0);
+            CHECK_THAT(outcome.out, Contains("experts") && Contains("tokens/s"));
+        }
+    }
+}
+
+TEST_CASE("shares stand beside what is published") {
+    const json shares =
+        json::parse(invoke("shares " + kAscend + "--tokens 256 -q --format json").out);
+    REQUIRE(shares["layers"].size() == 3);
+    for (const json& row : shares["layers"]) {
+        const double speedup = row["speedup"];
+        const double before = row["share_before"];
+        CHECK(row["share_after"] < before);
+        // saved = share (1 - 1 / speed-up)
+        CHECK(row["layer_cycles_saved"].get<double>() ==
+              Approx(before * (1 - 1 / speedup)).epsilon(0.02));
+    }
+    CHECK(shares["layers"][1]["published"]["speedup"] == 4.2);
+    CHECK(shares["pipelines"].size() == 3);
+}
