@@ -11,7 +11,6 @@
 namespace npusim::kernels {
 
 using attention::grains;
-using isa::Tile;
 
 namespace {
 

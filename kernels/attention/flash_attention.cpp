@@ -13,7 +13,6 @@
 namespace npusim::kernels {
 
 using attention::grains;
-using isa::Tile;
 
 namespace {
 

@@ -95,7 +95,8 @@ class Chooser {
     [[nodiscard]] double vector(const SoftmaxTiling& t) const {
         const std::int64_t row = hardware_.vector.repeat_bytes / kAccumulator;
         const std::int64_t tile = t.keys * t.queries;
-        const auto groups = static_cast<double>(t.keys / t.fold);
+        const std::int64_t folds = t.keys / t.fold;
+        const auto groups = static_cast<double>(folds);
         const double chunk =
             op("vmuls", tile) + op("vexp", tile) + op("vcast", tile) + op("vsub", t.keys * row) +
             groups * (op("vmax", t.fold * t.queries) + op("vadd", t.fold * t.queries));
@@ -105,7 +106,7 @@ class Chooser {
         }
         const double small = 2 * op("vmax", t.queries) + op("vsub", t.queries) +
                              op("vexp", t.queries) + op("vbrcb", t.queries * kBlockFloats);
-        const double columns = static_cast<double>(ceil_div(head_.value_size, row));
+        const auto columns = static_cast<double>(ceil_div(head_.value_size, row));
         const double add =
             columns * op("vmul", t.queries * row) + op("vadd", t.queries * head_.value_size);
         return static_cast<double>(t.chunks) * chunk + tree + small + op("vmul", t.fold * row) +

@@ -256,8 +256,9 @@ std::function<int()> add_shares_command(CLI::App& app) {
     command.add_option("-m,--model", arguments->model, "model file (YAML)")
         ->default_str("configs/models/qwen3.5-0.8b.yaml");
     command
-        .add_option(
-            "--tokens", arguments->tokens, "tokens of the prompt; the second table takes 4 x")
+        .add_option("--tokens",
+                    arguments->tokens,
+                    "tokens of the prompt; in the second table, of 16 a quarter as long")
         ->check(CLI::Range(std::int64_t{128}, std::int64_t{1} << 20))
         ->capture_default_str();
     command.add_option("--weights", arguments->weights, "weights: fp16, int8 or int4")

@@ -114,5 +114,31 @@ TEST_CASE("shares stand beside what is published") {
               Approx(before * (1 - 1 / speedup)).epsilon(0.02));
     }
     CHECK(shares["layers"][1]["published"]["speedup"] == 4.2);
-    CHECK(shares["pipelines"].size() == 3);
+    CHECK(shares["pipelines"].size() == 5);
+}
+
+TEST_CASE(
+    "the trained layer comes out as the recurrence says, and truncation shows in the output") {
+    const json run = json::parse(invoke("pipeline " + kAscend +
+                                        "-k inverse/forward-substitution -k inverse/neumann "
+                                        "-k inverse/newton-schulz --tokens 512 -q --format json")
+                                     .out);
+    REQUIRE(run["rows"].size() == 4);
+    const auto error = [&](std::size_t row) { return run["rows"][row]["o_error"].get<double>(); };
+    CHECK(run["rows"][0]["inverse"] == "exact");
+    CHECK(error(0) < 1e-3); // fp16 stages
+    CHECK(error(1) == Approx(error(0)).epsilon(0.05));
+    CHECK(error(3) == Approx(error(0)).epsilon(0.05));
+    CHECK(error(2) > 5 * error(0)); // N=3, S=8 is truncated at chunk 64
+    CHECK(error(2) < 0.05);
+    CHECK(run["rows"][1]["inverse_cycles"] > run["rows"][2]["inverse_cycles"]);
+    std::int64_t stages = 0;
+    for (const json& stage : run["stages"]) {
+        stages += stage["cycles"].get<std::int64_t>();
+    }
+    CHECK(run["rows"][1]["cycles"] ==
+          stages + run["rows"][1]["inverse_cycles"].get<std::int64_t>());
+    CHECK_THAT(refusal("pipeline " + kAscend + "--dtype int8"), Contains("float format"));
+    CHECK_THAT(refusal("pipeline " + kAscend + "--tokens 9999"), Contains("holds 1024"));
+    CHECK_THAT(refusal("pipeline " + kAscend + "--input nothing"), Contains("k.npy"));
 }
