@@ -46,38 +46,48 @@ Gates::Gates(const config::HardwareConfig& hardware, const GatesShape& shape)
       g_(add("g", Tensor::Role::Output, DType::Fp32, shape.tokens, shape.heads)), grid_(choose()) {}
 
 rowwise::Grid Gates::choose() const {
+    constexpr std::int64_t kGranule = 16;
     rowwise::require_multiple("heads of gates", shape_.heads);
+    const auto fits = [&](std::int64_t rows, std::int64_t cols) {
+        rowwise::UbPlan ub(hardware());
+        ub.add(shape_.dtype, rows, cols, shape_.dtype == DType::Fp32 ? 0 : 2 * kSlots)
+            .add(DType::Fp32, rows, cols, 2 * kSlots)
+            .add(DType::Fp32, rows, cols, 4);
+        return ub.fits();
+    };
+    std::int64_t cols = shape_.heads;
+    while (cols > kGranule && !fits(1, cols)) {
+        cols = ceil_div(cols / 2, kGranule) * kGranule;
+    }
     const std::int64_t preferred =
-        rowwise::preferred_elements(hardware(), shape_.tokens * shape_.heads) / shape_.heads;
-    const std::int64_t rows =
-        rowwise::largest(std::max(preferred, std::int64_t{1}), [&](std::int64_t n) {
-            rowwise::UbPlan ub(hardware());
-            ub.add(shape_.dtype, n, shape_.heads, shape_.dtype == DType::Fp32 ? 0 : 2 * kSlots)
-                .add(DType::Fp32, n, shape_.heads, 2 * kSlots)
-                .add(DType::Fp32, n, shape_.heads, 4);
-            return ub.fits();
-        });
+        rowwise::preferred_elements(hardware(), shape_.tokens * shape_.heads) / cols;
+    const std::int64_t rows = rowwise::largest(std::max(preferred, std::int64_t{1}),
+                                               [&](std::int64_t n) { return fits(n, cols); });
     if (rows == 0) {
         rowwise::refuse_ub(hardware(), "a row of gates");
     }
-    return {shape_.tokens, shape_.heads, rows, shape_.heads};
+    return {shape_.tokens, shape_.heads, rows, cols};
 }
 
-void Gates::spread_weights(Stream& s, const Tiles& tiles, bool first) const {
-    const Tile row = tiles.work.block(0, 0, 1, shape_.heads);
+void Gates::spread_weights(Stream& s,
+                           const Tiles& tiles,
+                           const rowwise::Grid::Part& part,
+                           bool first) const {
+    const Tile row = tiles.work.block(0, 0, 1, part.cols);
     const std::int64_t slice = rowwise::slice_cols(hardware());
-    const auto spread = [&](const Tile& to, float factor) {
-        for (std::int64_t col = 0; col < shape_.heads; col += slice) {
-            const std::int64_t width = std::min(slice, shape_.heads - col);
+    const auto spread = [&](const Tile& whole, float factor) {
+        const Tile to = shaped(whole, whole.rows, part.cols);
+        for (std::int64_t col = 0; col < part.cols; col += slice) {
+            const std::int64_t width = std::min(slice, part.cols - col);
             Tile repeated = row.block(0, col, to.rows, width);
             repeated.stride_bytes = 0;
             s(isa::Vmuls{{to.block(0, col, to.rows, width), repeated}, factor});
         }
     };
-    s(isa::Copy{row, a_log_, first});
+    s(isa::Copy{row, a_log_.block(0, part.col, 1, part.cols), first});
     s(isa::Vexp{{row, row}});
     spread(tiles.decay, -1.0F);
-    s(isa::Copy{row, dt_bias_, first});
+    s(isa::Copy{row, dt_bias_.block(0, part.col, 1, part.cols), first});
     spread(tiles.bias, 1.0F);
     s(isa::Vdup{tiles.ones, 1.0F});
 }
@@ -117,13 +127,15 @@ isa::Program Gates::program(isa::CoreId core) const {
         co_return;
     }
     Stream s(hardware(), core);
-    Tiles tiles(s, grid_.tile_rows, shape_.heads, shape_.dtype);
+    Tiles tiles(s, grid_.tile_rows, grid_.tile_cols, shape_.dtype);
     const Range mine = worker->of(grid_.units());
-    if (mine.size() > 0) {
-        spread_weights(s, tiles, mine.begin == 0);
-    }
+    std::int64_t spread = -1; // first column of the weights that are there
     for (std::int64_t unit = mine.begin; unit < mine.end;) {
         const rowwise::Grid::Part part = grid_.part(unit, mine.end);
+        if (part.col != spread) {
+            spread_weights(s, tiles, part, part.row == 0);
+            spread = part.col;
+        }
         tile(s, tiles, part);
         unit += part.rows;
         co_yield s.take();

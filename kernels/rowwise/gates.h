@@ -28,8 +28,11 @@ class Gates : public Operator {
   private:
     struct Tiles;
     [[nodiscard]] rowwise::Grid choose() const;
-    /// `first`: no other core has them in L2 yet.
-    void spread_weights(Stream& s, const Tiles& tiles, bool first) const;
+    /// Those of the columns of `part`. `first`: no other core has them in L2 yet.
+    void spread_weights(Stream& s,
+                        const Tiles& tiles,
+                        const rowwise::Grid::Part& part,
+                        bool first) const;
     void tile(Stream& s, Tiles& tiles, const rowwise::Grid::Part& part) const;
 
     GatesShape shape_;

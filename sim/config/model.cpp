@@ -135,6 +135,9 @@ ModelConfig load_model(const std::string& path) {
     require(model.attention.rotary <= model.attention.key_size,
             "attention.rotary",
             "more than key_size");
+    require(model.linear.decay == Decay::Head || model.linear.gate_rank > 0,
+            "linear.decay",
+            "channel needs gate_rank");
     require(!model.experts || model.experts->top_k <= model.experts->count,
             "experts.top_k",
             "more than count");

@@ -330,8 +330,11 @@ TEST_CASE("rotary: a part of a half is refused") {
 
 TEST_CASE("gates: write strength and decay, from small to large arguments") {
     everywhere([](const config::HardwareConfig& hardware, DType dtype) {
-        for (const auto& [tokens, heads] :
-             {std::pair<std::int64_t, std::int64_t>{1, 48}, {301, 16}, {77, 64}, {5, 80}}) {
+        for (const auto& [tokens, heads] : {std::pair<std::int64_t, std::int64_t>{1, 48},
+                                            {301, 16},
+                                            {77, 64},
+                                            {5, 80},
+                                            {3, 5008}}) {
             CAPTURE(tokens, heads);
             const kernels::Gates op(hardware, {tokens, heads, dtype});
             Values a = random(op, "a", -8, 8, 15);

@@ -72,6 +72,8 @@ TEST_CASE("a bad model file is refused with file, line, column, key and what is 
     CHECK_THAT(refusal(edited("decay: head", "decay: token")), Contains("head, channel"));
     CHECK_THAT(refusal(edited("value_heads: 32", "value_heads: 24")),
                Contains("linear.value_heads: not a multiple of key_heads"));
+    CHECK_THAT(refusal(edited("decay: head", "decay: channel")),
+               Contains("channel needs gate_rank"));
     CHECK_THAT(refusal(edited("rotary: 64", "rotary: 512")),
                Contains("attention.rotary: more than key_size"));
     CHECK_THAT(refusal(edited("dense: 12288", "")), Contains("dense"));
