@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/app/job.h"
+#include "sim/app/layer.h"
 #include "tests/support/catch.hpp"
 #include "tests/support/machine.h"
 
@@ -129,4 +130,42 @@ TEST_CASE("golden: cycles of every shipped kernel, chunk, dtype and machine") {
         }
     }
     check_golden("cycles", table);
+}
+
+TEST_CASE("golden: cycles of every operator of a dense, an expert and a latent-attention model") {
+    std::string table;
+    for (const std::string machine : {"ascend-910b", "fused-local"}) {
+        const config::HardwareConfig hardware = test::hardware(machine);
+        app::OperatorTimer timer(hardware);
+        for (const auto& [name, weights] :
+             {std::pair<std::string, DType>{"qwen3.5-0.8b", DType::Fp16},
+              {"qwen3.5-35b-a3b", DType::Int4},
+              {"kimi-linear-48b-a3b", DType::Fp16}}) {
+            const config::ModelConfig model =
+                config::load_model(NPUSIM_SOURCE_DIR "/configs/models/" + name + ".yaml");
+            for (const app::Phase phase : {app::Phase::Prefill, app::Phase::Decode}) {
+                app::LayerJob job;
+                job.phase = phase;
+                job.tokens = 70;
+                job.weights = weights;
+                job.inverse = app::parse_request("inverse/neumann", {});
+                const app::Decoder decoder(hardware, model, job);
+                auto steps = decoder.linear_attention(job.inverse);
+                for (const auto& more : {decoder.full_attention(),
+                                         model.experts ? decoder.expert_feed_forward()
+                                                       : decoder.dense_feed_forward()}) {
+                    steps.insert(steps.end(), more.begin(), more.end());
+                }
+                for (const app::Step& step : steps) {
+                    const app::OperatorCost cost = timer.time(step);
+                    table += fmt::format("{:<12} {:<20} {:<62} {:>9}\n",
+                                         machine,
+                                         cost.kernel,
+                                         cost.shape,
+                                         cost.cycles);
+                }
+            }
+        }
+    }
+    check_golden("operators", table);
 }
