@@ -2,10 +2,13 @@
 #include "sim/app/arguments.h"
 
 #include "sim/base/error.h"
+#include "sim/base/suggest.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <system_error>
 
 namespace npusim::app {
 
@@ -37,6 +40,26 @@ DType parse_dtype(const std::string& text, const std::string& option) {
         return *dtype;
     }
     throw ConfigError(fmt::format("{} {}: (allowed: {})", option, text, dtype_names()));
+}
+
+config::ModelConfig load_model(const std::string& text) {
+    const std::filesystem::path models = NPUSIM_SOURCE_DIR "/configs/models";
+    std::error_code error;
+    if (std::filesystem::exists(text, error)) {
+        return config::load_model(text);
+    }
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(models)) {
+        names.push_back(entry.path().stem());
+    }
+    std::ranges::sort(names);
+    if (std::ranges::find(names, text) != names.end()) {
+        return config::load_model(models / (text + ".yaml"));
+    }
+    throw ConfigError(fmt::format("-m {}: no such file or model{} (allowed: a file, {})",
+                                  text,
+                                  did_you_mean(text, names),
+                                  fmt::join(names, ", ")));
 }
 
 config::HardwareConfig load_hardware(const std::string& file,

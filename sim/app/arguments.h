@@ -3,6 +3,7 @@
 
 #include "sim/base/dtype.h"
 #include "sim/config/hardware.h"
+#include "sim/config/model.h"
 
 #include <cstdint>
 #include <string>
@@ -25,6 +26,8 @@ void check_chunk(std::int64_t chunk);
 /// "fp32, tf32, ..."
 std::string dtype_names();
 DType parse_dtype(const std::string& text, const std::string& option = "--dtype");
+/// A model file, or the shipped one of that name.
+config::ModelConfig load_model(const std::string& text);
 /// A hardware file with the `--set`s.
 config::HardwareConfig load_hardware(const std::string& file, const std::vector<std::string>& sets);
 

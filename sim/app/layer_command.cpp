@@ -73,7 +73,7 @@ LayerJob job_of(const LayerArguments& arguments) {
 int run_layer(const LayerArguments& arguments) {
     check_chunk(arguments.chunk);
     const config::HardwareConfig hardware = load_hardware(arguments.config, arguments.sets);
-    const config::ModelConfig model = config::load_model(arguments.model);
+    const config::ModelConfig model = load_model(arguments.model);
     const LayerJob job = job_of(arguments);
     std::optional<KernelRequest> versus;
     if (!arguments.versus.empty()) {
@@ -109,7 +109,7 @@ int run_layer(const LayerArguments& arguments) {
 /// The command line of `shares`.
 struct SharesArguments {
     std::string config;
-    std::string model = NPUSIM_SOURCE_DIR "/configs/models/qwen3.5-0.8b.yaml";
+    std::string model = "qwen3.5-0.8b";
     std::int64_t tokens = 2048;
     std::string weights = "fp16";
     std::vector<std::string> sets;
@@ -120,7 +120,7 @@ struct SharesArguments {
 int run_shares(const SharesArguments& arguments) {
     traces::StatusLine status;
     const Shares shares = measure_shares(load_hardware(arguments.config, arguments.sets),
-                                         config::load_model(arguments.model),
+                                         load_model(arguments.model),
                                          arguments.tokens,
                                          parse_dtype(arguments.weights, "--weights"),
                                          [&](const std::string& what) {
@@ -187,7 +187,9 @@ std::function<int()> add_layer_command(CLI::App& app) {
     CLI::App& command = *app.add_subcommand(
         "layer", "whole decoder layers of a model: cycles by operator, share of the inverse");
     command.add_option("-c,--config", arguments->config, "hardware file (YAML)")->required();
-    command.add_option("-m,--model", arguments->model, "model file (YAML), see configs/models")
+    command
+        .add_option(
+            "-m,--model", arguments->model, "model: a file (YAML) or a name of configs/models")
         ->required();
     command.add_option("--phase", arguments->phase, "prefill or decode")
         ->check(CLI::IsMember({"prefill", "decode"}))
@@ -237,9 +239,9 @@ std::function<int()> add_layer_command(CLI::App& app) {
     command.add_flag("-q,--quiet", arguments->quiet, "say nothing but errors");
     command.footer(
         "Examples:\n"
-        "  npusim layer -c configs/hardware/ascend-910b.yaml -m configs/models/qwen3.5-9b.yaml "
+        "  npusim layer -c configs/hardware/ascend-910b.yaml -m qwen3.5-9b "
         "--versus forward-substitution\n"
-        "  npusim layer -c configs/hardware/ascend-910b.yaml -m configs/models/qwen3.5-9b.yaml "
+        "  npusim layer -c configs/hardware/ascend-910b.yaml -m qwen3.5-9b "
         "--phase decode --tokens 4096 --batch 8 --weights int4\n\n"
         "Timing only: no data, no weights. \"Decoder layer\" is a layer of the model. The inverse "
         "is "
@@ -253,8 +255,10 @@ std::function<int()> add_shares_command(CLI::App& app) {
         "shares",
         "the inverse's share of a layer and of the chunked delta rule, beside published ones");
     command.add_option("-c,--config", arguments->config, "hardware file (YAML)")->required();
-    command.add_option("-m,--model", arguments->model, "model file (YAML)")
-        ->default_str("configs/models/qwen3.5-0.8b.yaml");
+    command
+        .add_option(
+            "-m,--model", arguments->model, "model: a file (YAML) or a name of configs/models")
+        ->capture_default_str();
     command
         .add_option("--tokens",
                     arguments->tokens,

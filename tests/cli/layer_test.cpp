@@ -84,14 +84,15 @@ TEST_CASE("layer refuses what it cannot do with what is allowed") {
     CHECK_THAT(refusal("layer " + kSmall + "--inverse neuman"), Contains("did you mean"));
     CHECK_THAT(refusal("layer " + kSmall + "--phase both"), Contains("prefill"));
     CHECK_THAT(refusal("layer " + kAscend + "-m nothing.yaml"), Contains("nothing.yaml"));
+    CHECK_THAT(refusal("layer " + kAscend + "-m qwen3.5-9"),
+               Contains("(did you mean 'qwen3.5-9b'?)") && Contains("kimi-linear-48b-a3b"));
     CHECK_THAT(refusal("layer " + kSmall + "--tokens 0"), Contains("--tokens"));
     CHECK_THAT(invoke("layer --help").out, Contains("Examples:"));
 }
 
 TEST_CASE("every shipped model has a prefill and a decode on the 910B") {
     for (const std::string model : {"qwen3.5-35b-a3b", "kimi-linear-48b-a3b"}) {
-        const std::string job = "layer " + kAscend + "-m " + kSource + "/configs/models/" + model +
-                                ".yaml -q --tokens 64 ";
+        const std::string job = "layer " + kAscend + "-m " + model + " -q --tokens 64 ";
         for (const std::string phase : {"prefill", "decode"}) {
             CAPTURE(model, phase);
             const Outcome outcome = invoke(job + "--phase " + phase);
