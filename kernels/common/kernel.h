@@ -44,6 +44,7 @@ struct Problem {
     DType dtype = DType::Fp16;
     Scaling scaling = Scaling::Tensor;        ///< of integer formats
     const Calibration* calibration = nullptr; ///< of integer formats; null: timing only
+    bool cold = true;                         ///< A and T live in HBM, not in L2
 };
 
 /// A kernel's own knob: `name=value` on the command line.

@@ -132,6 +132,12 @@ Stream::Region* Stream::region_of(const Tile& tile, Engine engine) {
     if (after != regions.begin()) {
         Region& region = std::prev(after)->second;
         if (tile.address < region.end) {
+            if (tile.end() > region.end) {
+                throw ProgramError(
+                    fmt::format("a tile at {} of {} ends outside the one it begins in",
+                                tile.address,
+                                to_string(tile.memory)));
+            }
             return &region;
         }
     }

@@ -61,7 +61,7 @@ class Stream {
     /// where the memory is full.
     isa::Tile tile(Memory memory, DType dtype, std::int64_t rows, std::int64_t cols);
     Ring ring(Memory memory, DType dtype, std::int64_t rows, std::int64_t cols, std::int64_t slots);
-    /// Keeps reads and writes of `gm`, and of what overlaps it, in order.
+    /// Keeps reads and writes of tiles within `gm` in order.
     void share(const isa::Tile& gm);
     /// The vector core, 0.., that what follows belongs to on a split chip.
     void lane(std::int64_t lane) { lane_ = lane; }

@@ -49,7 +49,7 @@ void CubeWork::load_wave(std::int64_t wave) {
         State& state = states_[w][m];
         const Tile& to = tile_of(kInput.value, w, m);
         emit.await(Pipe::Mte1, Pipe::Mte2, state.released);
-        emit(isa::Copy{to, plan_.input(i), true});
+        emit(isa::Copy{to, plan_.input(i), plan_.problem_.cold});
         state.operands[kInput.value] = cube_.operand(to, Pipe::Mte2);
     }
 }
@@ -97,7 +97,8 @@ void CubeWork::form(const Trip& step, State& state, const Tile& to) {
             }
             continue;
         }
-        kernels::Way way{to.memory == Memory::Gm, static_cast<std::int16_t>(step.value)};
+        kernels::Way way{to.memory == Memory::Gm && plan_.problem_.cold,
+                         static_cast<std::int16_t>(step.value)};
         if (plan_.integer()) {
             way.scale = plan_.rescaling(*plan_.use_.products[step.value], step);
             way.unit = plan_.scale(step.value, step.index);

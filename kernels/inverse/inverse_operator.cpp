@@ -7,8 +7,9 @@ InverseOperator::InverseOperator(const config::HardwareConfig& hardware,
                                  const kernels::Kernel& kernel,
                                  const kernels::ParameterValues& values,
                                  const kernels::Problem& problem)
-    : Operator(hardware), kernel_(kernel), problem_(problem),
-      plan_(kernel.plan(hardware, problem, kernel.settle(problem, values))) {
+    : Operator(hardware), kernel_(kernel), problem_(problem) {
+    problem_.cold = spills(problem.count * problem.chunk * bytes_of(problem.dtype, problem.chunk));
+    plan_ = kernel.plan(hardware, problem_, kernel.settle(problem_, values));
     // The matrices of a batch follow each other.
     const auto batch = [&](const isa::Tile& first) {
         return isa::dense(

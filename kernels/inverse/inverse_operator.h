@@ -10,6 +10,8 @@ namespace npusim::inverse {
 
 /// An inversion kernel as one operator of a layer: tensors `a` and `t`, each [count*chunk, chunk]
 /// in a float format; T = (I - A)^-1 of every [chunk, chunk].
+/// Unlike in a run of the kernel by itself, A is found in L2, and T left there, where they take up
+/// to half of it.
 class InverseOperator : public kernels::Operator {
   public:
     InverseOperator(const config::HardwareConfig& hardware,

@@ -63,7 +63,7 @@ void TripServer::integers(const Trip& trip) {
     const auto [start, size] = trip.span;
     const Tile to = last ? plan_.output(trip.index).block(start, start, size, size)
                          : plan_.place(core_.ai_core, trip);
-    integers_->run(trip, sources, to, last || plan_.spills_);
+    integers_->run(trip, sources, to, (last && plan_.problem_.cold) || plan_.spills_);
     if (!last) {
         stored_[{trip.value, trip.context, start}] = {to, emit.signal(Pipe::Mte3, Pipe::Mte2)};
     }

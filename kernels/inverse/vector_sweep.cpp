@@ -60,7 +60,7 @@ isa::Program VectorSweepPlan::sweep(kernels::Range matrices) const {
     const auto load = [&](std::int64_t index) {
         const std::size_t slot = static_cast<std::size_t>(index - matrices.begin) % slots;
         emit.await(Pipe::Mte3, Pipe::Mte2, stored[slot]);
-        emit(isa::Copy{slots_[slot], input(index), true});
+        emit(isa::Copy{slots_[slot], input(index), problem_.cold});
         loaded[slot] = emit.signal(Pipe::Mte2, Pipe::Vector);
     };
     if (matrices.size() == 0) {
@@ -85,7 +85,7 @@ isa::Program VectorSweepPlan::sweep(kernels::Range matrices) const {
             emit(isa::Vcast{a, wide_, 0, unit});
         }
         emit.await(Pipe::Vector, Pipe::Mte3, emit.signal(Pipe::Vector, Pipe::Mte3));
-        emit(isa::Copy{output(index), a, true});
+        emit(isa::Copy{output(index), a, problem_.cold});
         stored[slot] = emit.signal(Pipe::Mte3, Pipe::Mte2);
         if (slots == 1 && index + 1 < matrices.end) {
             load(index + 1);

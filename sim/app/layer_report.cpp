@@ -98,15 +98,15 @@ std::string versus_text(const ModelCost& cost) {
         }
         const std::int64_t before = cost.with_launches(theirs);
         const std::int64_t after = cost.with_launches(ours);
-        text += fmt::format(
-            "{}, against {}: inverse {:.2f}x faster, its share of the layer {} -> {}, layer cycles "
-            "saved {}\n",
-            ours.name,
-            *cost.versus,
-            ratio(theirs.cycles_of(Part::Inverse), inverse),
-            percent(ratio(theirs.cycles_of(Part::Inverse), before)),
-            percent(ratio(inverse, after)),
-            percent(1 - ratio(after, before)));
+        text += fmt::format("{}, against {}: inverse {:.2f}x as fast, its share of the layer {} -> "
+                            "{}, layer cycles "
+                            "saved {}\n",
+                            ours.name,
+                            *cost.versus,
+                            ratio(theirs.cycles_of(Part::Inverse), inverse),
+                            percent(ratio(theirs.cycles_of(Part::Inverse), before)),
+                            percent(ratio(inverse, after)),
+                            percent(1 - ratio(after, before)));
     }
     const std::int64_t before = cost.total(cost.versus_layers);
     const std::int64_t after = cost.total(cost.layers);
@@ -201,12 +201,13 @@ std::string layer_text(const ModelCost& cost) {
                         layer_table(cost, cost.head));
     const std::int64_t total = cost.total(cost.layers);
     const bool prefill = cost.job.phase == Phase::Prefill;
-    text += fmt::format("{}: {} cycles, {} ({:.0f} tokens/s, {} different operators simulated)\n",
+    text += fmt::format("{}: {} cycles, {} ({:.0f} {}/s, {} different operators simulated)\n",
                         prefill ? "time to first token" : "time per step",
                         total,
                         duration(total, cost.clock_mhz),
                         static_cast<double>(cost.job.rows()) * cost.clock_mhz * 1e6 /
                             static_cast<double>(total),
+                        cost.job.draft > 1 && !prefill ? "tokens verified" : "tokens",
                         cost.simulated);
     if (!has_inverse(cost)) {
         text += "no inversion here: the delta rule goes token by token in decode, also when draft "

@@ -37,7 +37,12 @@ double distance(std::span<const double> a, std::span<const double> exact) {
         error += (a[i] - exact[i]) * (a[i] - exact[i]);
         norm += exact[i] * exact[i];
     }
-    return norm == 0 ? 0 : std::sqrt(error / norm);
+    return error == 0 ? 0 : std::sqrt(error / norm);
+}
+
+/// The larger of two errors; NaN once there is one.
+double worse(double a, double b) {
+    return std::isnan(a) || std::isnan(b) ? std::nan("") : std::max(a, b);
 }
 
 /// The chain of operators on one set of activations.
@@ -69,11 +74,13 @@ class Chain {
             const Values t = inverse::forward_substitution(std::span(a_).subspan(at, elements), n);
             exact_t_.insert(exact_t_.end(), t.begin(), t.end());
         }
-        return finish("exact", exact_t_, 0);
+        const kernels::WyProducts op(hardware_, shape_); // takes T in dtype, and so rounds it
+        OperatorData data(op);
+        data.set("T", exact_t_);
+        return finish("exact", data.get("T"), 0);
     }
 
-    PipelineRow with(const std::string& name) {
-        const KernelRequest request = parse_request(name, {});
+    PipelineRow with(const std::string& name, const KernelRequest& request) {
         const std::int64_t n = shape_.chunk;
         const kernels::Problem problem{std::ssize(a_) / (n * n), n, shape_.dtype};
         const inverse::InverseOperator op(hardware_, *request.kernel, request.values, problem);
@@ -132,9 +139,9 @@ class Chain {
         }
         const auto elements = static_cast<std::size_t>(shape_.chunk * shape_.chunk);
         for (std::size_t at = 0; at < t.size(); at += elements) {
-            row.t_worst = std::max(row.t_worst,
-                                   distance(std::span(t).subspan(at, elements),
-                                            std::span(exact_t_).subspan(at, elements)));
+            row.t_worst = worse(row.t_worst,
+                                distance(std::span(t).subspan(at, elements),
+                                         std::span(exact_t_).subspan(at, elements)));
         }
         row.o_error = distance(o, exact_o_);
         row.o_worst = worst_chunk(o);
@@ -145,7 +152,7 @@ class Chain {
         double worst = 0;
         for (const kernels::Chunk& chunk : chunks_of(shape_)) {
             for (std::int64_t h = 0; h < in_.value_heads; ++h) {
-                worst = std::max(worst, distance(part(o, chunk, h), part(exact_o_, chunk, h)));
+                worst = worse(worst, distance(part(o, chunk, h), part(exact_o_, chunk, h)));
             }
         }
         return worst;
@@ -187,19 +194,24 @@ Pipeline run_pipeline(const config::HardwareConfig& hardware,
                       DType dtype,
                       const std::vector<std::string>& inverses,
                       const std::function<void(const std::string&)>& progress) {
+    std::vector<KernelRequest> requests;
+    requests.reserve(inverses.size());
+    for (const std::string& name : inverses) {
+        requests.push_back(parse_request(name, {}));
+    }
     progress("gate and key products");
     Chain chain(hardware, activations, chunk, dtype);
     Pipeline pipeline{hardware.name, activations.tokens, chunk, dtype, {}, {}};
     pipeline.rows.push_back(chain.exact());
-    for (const std::string& name : inverses) {
-        progress(name);
+    for (std::size_t i = 0; i < inverses.size(); ++i) {
+        progress(inverses[i]);
         try {
-            pipeline.rows.push_back(chain.with(name));
+            pipeline.rows.push_back(chain.with(inverses[i], requests[i]));
         } catch (const ConfigError& error) {
             if (inverses.size() == 1) {
                 throw;
             }
-            spdlog::warn("{} left out: {}", name, error.what());
+            spdlog::warn("{} left out: {}", inverses[i], error.what());
         }
     }
     pipeline.stages = chain.stages();

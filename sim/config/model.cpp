@@ -138,6 +138,15 @@ ModelConfig load_model(const std::string& path) {
     require(model.linear.decay == Decay::Head || model.linear.gate_rank > 0,
             "linear.decay",
             "channel needs gate_rank");
+    const FullAttentionConfig& attention = model.attention;
+    require(attention.kind == AttentionKind::Gqa ||
+                (attention.rotary == 0 && !attention.output_gate && !attention.head_norm),
+            "attention.kind",
+            "mla takes no rotary, output_gate or head_norm");
+    require(attention.kind == AttentionKind::Gqa || attention.shared < attention.key_size,
+            "attention.shared",
+            "not less than key_size");
+    require(model.vocabulary % 16 == 0, "vocabulary", "not a multiple of 16");
     require(!model.experts || model.experts->top_k <= model.experts->count,
             "experts.top_k",
             "more than count");

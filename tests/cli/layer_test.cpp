@@ -128,6 +128,9 @@ TEST_CASE(
     const auto error = [&](std::size_t row) { return run["rows"][row]["o_error"].get<double>(); };
     CHECK(run["rows"][0]["inverse"] == "exact");
     CHECK(error(0) < 1e-3); // fp16 stages
+    const double rounding = run["rows"][0]["t_worst"];
+    CHECK((rounding > 1e-5 && rounding < 3e-4));
+    CHECK(run["rows"][1]["t_worst"].get<double>() >= 0.5 * rounding);
     CHECK(error(1) == Approx(error(0)).epsilon(0.05));
     CHECK(error(3) == Approx(error(0)).epsilon(0.05));
     CHECK(error(2) > 5 * error(0)); // N=3, S=8 is truncated at chunk 64
@@ -140,6 +143,8 @@ TEST_CASE(
     CHECK(run["rows"][1]["cycles"] ==
           stages + run["rows"][1]["inverse_cycles"].get<std::int64_t>());
     CHECK_THAT(refusal("pipeline " + kAscend + "--dtype int8"), Contains("float format"));
+    CHECK_THAT(refusal("pipeline " + kAscend + "-k inverse/mixed -k inverse/mixd"),
+               Contains("did you mean 'inverse/mixed'?"));
     CHECK_THAT(refusal("pipeline " + kAscend + "--tokens 9999"), Contains("holds 1024"));
     CHECK_THAT(refusal("pipeline " + kAscend + "--input nothing"), Contains("k.npy"));
 }

@@ -74,6 +74,10 @@ TEST_CASE("a bad model file is refused with file, line, column, key and what is 
                Contains("linear.value_heads: not a multiple of key_heads"));
     CHECK_THAT(refusal(edited("decay: head", "decay: channel")),
                Contains("channel needs gate_rank"));
+    CHECK_THAT(refusal(edited("vocabulary: 248320", "vocabulary: 248321")),
+               Contains("vocabulary: not a multiple of 16"));
+    CHECK_THAT(refusal(edited("kind: gqa", "kind: mla\n  latent: 512\n  shared: 64")),
+               Contains("mla takes no rotary"));
     CHECK_THAT(refusal(edited("rotary: 64", "rotary: 512")),
                Contains("attention.rotary: more than key_size"));
     CHECK_THAT(refusal(edited("dense: 12288", "")), Contains("dense"));
