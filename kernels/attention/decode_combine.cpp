@@ -9,8 +9,6 @@
 
 namespace npusim::kernels {
 
-using attention::kRowFloats;
-using attention::repeated;
 using isa::Tile;
 
 namespace {
@@ -84,13 +82,8 @@ void DecodeCombine::combine(
         const Tile& output = rooms.outputs.next();
         s(isa::Copy{output.block(0, 0, rows.size(), shape_.value_size), part_of(part).o, cold});
         s(isa::Vbrcb{rooms.column, weight.block(part, 0, 1, kRows)});
-        for (std::int64_t col = 0; col < shape_.value_size; col += kRowFloats) {
-            const std::int64_t width = std::min(kRowFloats, shape_.value_size - col);
-            const Tile& to = part == 0 ? total : output;
-            s(isa::Vmul{{to.block(0, col, kRows, width),
-                         output.block(0, col, kRows, width),
-                         rooms.column}});
-        }
+        const Tile& to = part == 0 ? total : output;
+        by_slices<isa::Vmul>(s, to, output, rooms.column);
         if (part > 0) {
             s(isa::Vadd{{total, total, output}});
         }

@@ -10,8 +10,6 @@
 namespace npusim::kernels {
 
 using attention::grains;
-using attention::kRowFloats;
-using attention::repeated;
 using isa::Tile;
 
 namespace {
@@ -473,12 +471,8 @@ void OnlineSoftmax::add_piece(const Block& block, const Part& part, std::size_t 
         const Tile added = shaped(pieces_.next(), count, output.cols);
         fetch(part, piece, added, row);
         const Tile factor = part.factor.block(row, 0, count, kBlockFloats);
-        for (std::int64_t col = 0; col < output.cols; col += kRowFloats) {
-            const std::int64_t width = std::min(kRowFloats, output.cols - col);
-            const Tile to = output.block(row, col, count, width);
-            s_(isa::Vmul{{to, to, factor}});
-        }
         const Tile to = output.block(row, 0, count, output.cols);
+        by_slices<isa::Vmul>(s_, to, to, factor);
         s_(isa::Vadd{{to, to, added}});
     }
 }
@@ -507,11 +501,8 @@ void OnlineSoftmax::store_piece(const Part& part, std::size_t piece) {
         return;
     }
     const Tile divisor = shaped(divisor_, part.cols, kBlockFloats);
-    for (std::int64_t col = 0; col < output.cols; col += kRowFloats) {
-        const std::int64_t width = std::min(kRowFloats, output.cols - col);
-        const Tile to = output.block(0, col, part.cols, width);
-        s_(isa::Vdiv{{to, to, divisor}});
-    }
+    const Tile to = output.block(0, 0, part.cols, output.cols);
+    by_slices<isa::Vdiv>(s_, to, to, divisor);
     if (head_.dtype != DType::Fp32) {
         const Tile narrow =
             isa::dense(Memory::Ub, head_.dtype, output.address, output.rows, output.cols);

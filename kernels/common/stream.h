@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/common/emitter.h"
+#include "kernels/common/vector_tiles.h"
 #include "sim/config/hardware.h"
 #include "sim/isa/core_id.h"
 #include "sim/isa/instruction.h"
@@ -65,6 +66,7 @@ class Stream {
     void share(const isa::Tile& gm);
     /// The vector core, 0.., that what follows belongs to on a split chip.
     void lane(std::int64_t lane) { lane_ = lane; }
+    [[nodiscard]] const config::HardwareConfig& hardware() const { return hardware_; }
     [[nodiscard]] std::int64_t lanes() const { return split_ ? hardware_.vector_cores : 1; }
     /// Bytes still free in `memory`.
     [[nodiscard]] std::int64_t room(Memory memory) const;
@@ -138,6 +140,12 @@ class Stream {
     std::map<std::pair<Engine, Engine>, std::int32_t> cross_ids_;
     std::array<std::int32_t, kUnits> cross_used_{}; ///< ids given out, by target
 };
+
+/// by_slices of fp32 tiles, a repeat at a time.
+template <class Op>
+void by_slices(Stream& s, const isa::Tile& to, const isa::Tile& a, const isa::Tile& b) {
+    by_slices<Op>(s, slice_floats(s.hardware()), to, a, b);
+}
 
 /// One of `count` workers that share the items of a job.
 struct Worker {

@@ -51,7 +51,7 @@ std::int64_t ChunkStates::choose_columns() const {
         (shape().per_channel ? DecayedRows::bytes(shape().dtype, depth) : HeadRows::bytes(chunk)) +
         ((factor_rows() + 1) * kBlockFloats + chunk) * 4;
     // A strided row of S then takes one repeat.
-    for (std::int64_t columns = std::min(kSliceFloats, shape().value_size);
+    for (std::int64_t columns = std::min(slice_floats(hardware()), shape().value_size);
          columns >= isa::kTransposeSide;
          columns /= 2) {
         const std::int64_t a_column = (depth + 2 * chunk) * 4 + (3 * chunk + depth) * element;

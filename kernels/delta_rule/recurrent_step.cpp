@@ -49,13 +49,13 @@ std::int64_t RecurrentStep::choose_columns() const {
     const std::int64_t gates = // of beta and g
         shape().per_channel ? HeadRows::bytes(shape().chunk) + 2 * tokens * depth * 4
                             : 2 * HeadRows::bytes(shape().chunk);
-    const std::int64_t bytes = 2 * depth * width * 4 + depth * kSliceFloats * 4 + // S, products
-                               3 * depth * kBlockFloats * 4 + // columns of q, k, g
+    const std::int64_t slice = slice_floats(hardware());
+    const std::int64_t bytes = 2 * depth * width * 4 + depth * slice * 4 + // S, products
+                               3 * depth * kBlockFloats * 4 +              // columns of q, k, g
                                gates + 2 * shape().chunk * kBlockFloats * 4 +
                                2 * tokens * (depth + width) * (4 + 2 * element) + 2 * width * 4;
-    const bool whole =
-        bytes <= hardware().buffer(Memory::Ub).size_bytes || width % kSliceFloats != 0;
-    return whole ? width : kSliceFloats;
+    const bool whole = bytes <= hardware().buffer(Memory::Ub).size_bytes || width % slice != 0;
+    return whole ? width : slice;
 }
 
 /// A vector core at work on items, each a head of a sequence, or columns of one.
@@ -80,6 +80,7 @@ class RecurrentStep::Work {
     [[nodiscard]] bool per_channel() const { return op_.shape().per_channel; }
     [[nodiscard]] std::int64_t depth() const { return op_.shape().key_size; }
     [[nodiscard]] std::int64_t width() const { return op_.columns_; }
+    [[nodiscard]] std::int64_t slice() const { return slice_floats(op_.hardware()); }
     [[nodiscard]] std::int64_t tokens() const { return op_.chunks().front().tokens; }
     [[nodiscard]] std::int64_t parts() const { return op_.shape().value_size / width(); }
     [[nodiscard]] std::int64_t head(std::int64_t item) const {
@@ -138,7 +139,7 @@ class RecurrentStep::Work {
     Tile k_column_ = s_.tile(Memory::Ub, DType::Fp32, depth(), kBlockFloats);
     Tile strength_ = factors(); ///< a row of blocks a token
     Tile decay_ = factors();
-    Tile products_ = s_.tile(Memory::Ub, DType::Fp32, depth(), std::min(kSliceFloats, width()));
+    Tile products_ = s_.tile(Memory::Ub, DType::Fp32, depth(), std::min(slice(), width()));
     Tile change_ = s_.tile(Memory::Ub, DType::Fp32, 1, width()); ///< of what S recalls for k
     Tile row_ = s_.tile(Memory::Ub, DType::Fp32, 1, op_.shape().chunk);
     Places now_;
@@ -160,8 +161,8 @@ void RecurrentStep::Work::load(std::int64_t item) {
 
 /// to [1,C] = the transpose of state [R,C] times a vector, given as a column of blocks.
 void RecurrentStep::Work::times(const Tile& state, const Tile& column, const Tile& to) {
-    for (std::int64_t col = 0; col < state.cols; col += kSliceFloats) {
-        const std::int64_t cols = std::min(kSliceFloats, state.cols - col);
+    for (std::int64_t col = 0; col < state.cols; col += slice()) {
+        const std::int64_t cols = std::min(slice(), state.cols - col);
         const Tile product = shaped(products_, state.rows, cols);
         s_(isa::Vmul{{product, state.block(0, col, state.rows, cols), column}});
         for (std::int64_t rows = state.rows; rows > 1; rows = ceil_div(rows, 2)) {
@@ -191,8 +192,8 @@ void RecurrentStep::Work::token(std::int64_t t, const Tile& state) {
     times(state, k_column_, change_);
     s_(isa::Vsub{{change_, v_.block(t, 0, 1, width()), change_}});
     by_slices<isa::Vmul>(s_, change_, change_, strength);
-    for (std::int64_t col = 0; col < width(); col += kSliceFloats) {
-        const std::int64_t cols = std::min(kSliceFloats, width() - col);
+    for (std::int64_t col = 0; col < width(); col += slice()) {
+        const std::int64_t cols = std::min(slice(), width() - col);
         const Tile product = shaped(products_, depth(), cols);
         const Tile part = state.block(0, col, depth(), cols);
         s_(isa::Vmul{{product, repeated(change_.block(0, col, 1, cols), depth()), k_column_}});

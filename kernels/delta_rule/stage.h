@@ -14,29 +14,6 @@
 
 namespace npusim::kernels {
 
-/// `row` [1,C] seen as [rows,C].
-inline isa::Tile repeated(const isa::Tile& row, std::int64_t rows) {
-    isa::Tile tile = row;
-    tile.rows = rows;
-    tile.stride_bytes = 0;
-    return tile;
-}
-
-/// fp32 columns of a strided row that one repeat takes.
-inline constexpr std::int64_t kSliceFloats = 64;
-
-/// A binary op on [R,C] of fp32 of which an operand is strided, repeated or a column of blocks, in
-/// slices of one repeat a row.
-template <class Op>
-void by_slices(Stream& s, const isa::Tile& to, const isa::Tile& a, const isa::Tile& b) {
-    for (std::int64_t col = 0; col < to.cols; col += kSliceFloats) {
-        const std::int64_t cols = std::min(kSliceFloats, to.cols - col);
-        s(Op{{to.block(0, col, to.rows, cols),
-              a.block(0, col, to.rows, cols),
-              b.cols == kBlockFloats ? b : b.block(0, col, to.rows, cols)}});
-    }
-}
-
 /// Factors [tokens, heads] in GM as rows in UB, one a head: sixteen heads of a chunk are loaded and
 /// transposed at a time, and kept while the next item asks for another of them.
 class HeadRows {

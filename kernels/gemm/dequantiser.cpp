@@ -149,14 +149,9 @@ void Dequantiser::scale(const Tile& piece, std::int64_t first_row, const Scales&
         const std::int64_t group = (first_row + row) / format_.group;
         const std::int64_t rows =
             std::min(piece.rows - row, (group + 1) * format_.group - first_row - row);
-        for (std::int64_t col = 0; col < piece.cols; col += width) {
-            const std::int64_t cols = std::min(width, piece.cols - col);
-            const Tile part = piece.block(row, col, rows, cols);
-            Tile factors = scales.used.block(group - scales.first_group, col, 1, cols);
-            factors.rows = rows;
-            factors.stride_bytes = 0;
-            s_(isa::Vmul{{part, part, factors}});
-        }
+        const Tile part = piece.block(row, 0, rows, piece.cols);
+        const Tile factors = scales.used.block(group - scales.first_group, 0, 1, piece.cols);
+        by_slices<isa::Vmul>(s_, width, part, part, repeated(factors, rows));
         row += rows;
     }
 }

@@ -8,8 +8,11 @@
 namespace npusim::inverse {
 
 using isa::Tile;
+using kernels::by_slices;
 using kernels::kBlockFloats;
+using kernels::repeated;
 using kernels::shaped;
+using kernels::slice_floats;
 
 namespace {
 
@@ -158,7 +161,7 @@ void IntegerWork::store(const Trip& trip, const Tile& sum, const Tile& to, bool 
 /// at once.
 void IntegerWork::find_scale(const Trip& trip) {
     const std::int64_t size = trip.span.size;
-    const std::int64_t width = std::min(size, plan_.hardware_.vector.repeat_bytes / 4);
+    const std::int64_t width = std::min(size, slice_floats(plan_.hardware_));
     const Tile peaks = shaped(ub_.peaks, 1, width);
     emit_(isa::Vdup{peaks, kLeastPeak});
     const std::int64_t rows = std::min(size, ub_.panel_rows);
@@ -209,14 +212,8 @@ void IntegerWork::load_input_scale(const Trip& trip) {
 
 /// tile *= the number in the 32-byte block `factor`, a repeat's width of columns at a time.
 void IntegerWork::scale_by(const Tile& tile, const Tile& factor) {
-    const std::int64_t width = std::min(tile.cols, plan_.hardware_.vector.repeat_bytes / 4);
-    Tile repeated = factor;
-    repeated.rows = tile.rows;
-    repeated.stride_bytes = 0;
-    for (std::int64_t column = 0; column < tile.cols; column += width) {
-        const Tile part = tile.block(0, column, tile.rows, width);
-        emit_(isa::Vmul{{part, part, repeated}});
-    }
+    by_slices<isa::Vmul>(
+        emit_, slice_floats(plan_.hardware_), tile, tile, repeated(factor, tile.rows));
 }
 
 /// tile *= the scale of `matrix`.

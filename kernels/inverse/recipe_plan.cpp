@@ -139,7 +139,7 @@ void RecipePlan::lay_out_integers() {
     b.identity = ub.tile(problem_.dtype, side, side);
     if (dynamic) {
         const std::int64_t values = std::ssize(recipe_.values());
-        b.peaks = ub.tile(DType::Fp32, 1, hardware_.vector.repeat_bytes / 4);
+        b.peaks = ub.tile(DType::Fp32, 1, kernels::slice_floats(hardware_));
         b.peak = ub.tile(DType::Fp32, 1, kernels::kBlockFloats);
         b.inverse_scale = ub.tile(DType::Fp32, 1, kernels::kBlockFloats);
         b.scales = ub.tile(DType::Fp32, values * contexts() * kScaledBlocks, kernels::kBlockFloats);

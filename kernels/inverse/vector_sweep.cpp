@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/inverse/vector_sweep.h"
 
+#include "kernels/common/vector_tiles.h"
+
 #include <algorithm>
 
 namespace npusim::inverse {
@@ -32,7 +34,7 @@ void VectorSweepPlan::add_slot() {
 }
 
 std::int64_t VectorSweepPlan::panel_width() const {
-    return std::min(problem_.chunk, 8 * hardware_.vector.repeat_bytes / bits_of(DType::Fp32));
+    return std::min(problem_.chunk, kernels::slice_floats(hardware_));
 }
 
 void VectorSweepPlan::widen(kernels::Emitter& emit, const Tile& to, const Tile& from, float scale) {

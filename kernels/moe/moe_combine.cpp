@@ -16,7 +16,7 @@ namespace {
 
 /// The widest part of `cols` that an op with a factor per row takes, and that divides it.
 std::int64_t part_of(std::int64_t cols, const config::HardwareConfig& hardware) {
-    std::int64_t part = hardware.vector.repeat_bytes / bytes_of(DType::Fp32, 1);
+    std::int64_t part = slice_floats(hardware);
     while (cols % part != 0) {
         part /= 2;
     }
@@ -96,10 +96,7 @@ class MoeCombine::Sum {
         }
         const Tile blocks = shaped(blocks_.next(), count, kBlockFloats);
         s_(isa::Vbrcb{blocks, near});
-        Tile block = blocks.block(number - first, 0, 1, kBlockFloats);
-        block.rows = op_.shape_.cols / part_;
-        block.stride_bytes = 0;
-        return block;
+        return repeated(blocks.block(number - first, 0, 1, kBlockFloats), op_.shape_.cols / part_);
     }
 
     Stream& s_;

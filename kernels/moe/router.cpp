@@ -45,7 +45,7 @@ RouterShape checked(const RouterShape& shape) {
 class Router::Block {
   public:
     Block(Stream& s, const config::HardwareConfig& hardware, const Router& op, std::int64_t tokens)
-        : s_(s), op_(op), width_(hardware.vector.repeat_bytes / bytes_of(DType::Fp32, 1)),
+        : s_(s), op_(op), width_(slice_floats(hardware)),
           from_end_(s.tile(Memory::Ub, DType::Fp32, 1, op.shape_.experts)), rows_([&] {
               const std::int64_t room = s.room(Memory::Ub) - kSpare;
               return std::clamp<std::int64_t>(room / row_bytes(op.shape_, width_), 1, tokens);
@@ -83,11 +83,11 @@ class Router::Block {
         // 1 where a logit has gone, 0 elsewhere.
         s_(isa::Vsub{{left, given, left}});
         s_(isa::Vmuls{{left, left}, 1 / kTaken});
-        by_columns<isa::Vsub>(result, given, largest);
+        by_slices<isa::Vsub>(s_, result, given, largest);
         s_(isa::Vexp{{result, result}});
         s_(isa::Vmul{{result, result, left}});
         fold<isa::Vadd, isa::Vcadd>(result, found);
-        by_columns<isa::Vdiv>(result, result, found);
+        by_slices<isa::Vdiv>(s_, result, result, found);
         s_(isa::Copy{weights, result});
     }
 
@@ -107,12 +107,6 @@ class Router::Block {
         for (std::int64_t col = 0; col < op_.shape_.experts; col += width_) {
             body(col, std::min(width_, op_.shape_.experts - col));
         }
-    }
-    /// to = a (Op) the factor of its row in `b`
-    template <class Op> void by_columns(const Tile& to, const Tile& a, const Tile& b) {
-        columns([&](std::int64_t col, std::int64_t n) {
-            s_(Op{{to.block(0, col, to.rows, n), a.block(0, col, a.rows, n), b}});
-        });
     }
     /// to [R,8] = every row of `from` reduced
     template <class Pair, class Reduce> void fold(const Tile& from, const Tile& to) {
@@ -142,16 +136,10 @@ class Router::Block {
     /// Takes the first expert of every row of `left` whose logit is `largest` out of it. `work` and
     /// `first` are overwritten; `first` may be `largest`.
     void take(const Tile& left, const Tile& work, const Tile& largest, const Tile& first) {
-        by_columns<isa::Vge>(work, left, largest);
-        columns([&](std::int64_t col, std::int64_t n) {
-            const Tile part = work.block(0, col, work.rows, n);
-            Tile numbers = from_end_.block(0, col, 1, n);
-            numbers.rows = work.rows;
-            numbers.stride_bytes = 0;
-            s_(isa::Vmul{{part, part, numbers}});
-        });
+        by_slices<isa::Vge>(s_, work, left, largest);
+        by_slices<isa::Vmul>(s_, work, work, repeated(from_end_, work.rows));
         fold<isa::Vmax, isa::Vcmax>(work, first);
-        by_columns<isa::Vge>(work, work, first);
+        by_slices<isa::Vge>(s_, work, work, first);
         s_(isa::Vmuls{{work, work}, kTaken});
         s_(isa::Vsub{{left, left, work}});
     }

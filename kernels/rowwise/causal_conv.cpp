@@ -42,10 +42,8 @@ struct CausalConv::Tiles {
     Tiles(Stream& s, const config::HardwareConfig& hardware, const CausalConvShape& shape, Tiling t)
         : xs(s.ring(Memory::Ub, shape.dtype, t.tokens + shape.taps - 1, t.channels, kSlots)),
           sum(s.tile(Memory::Ub, DType::Fp32, t.tokens, t.channels)),
-          product(s.tile(Memory::Ub,
-                         DType::Fp32,
-                         1,
-                         std::max(t.tokens * rowwise::slice_cols(hardware), t.channels))),
+          product(s.tile(
+              Memory::Ub, DType::Fp32, 1, std::max(t.tokens * slice_floats(hardware), t.channels))),
           newest(s.tile(Memory::Ub, shape.dtype, shape.taps - 1, t.channels)),
           weights(s.tile(Memory::Ub, DType::Fp32, shape.taps, t.channels)) {
         if (shape.dtype != DType::Fp32) {
@@ -93,7 +91,7 @@ std::int64_t CausalConv::token_tiles(std::int64_t tokens) const {
 
 bool CausalConv::fits(const Tiling& t) const {
     const std::int64_t rows = t.tokens + history();
-    const std::int64_t slice = rowwise::slice_cols(hardware());
+    const std::int64_t slice = slice_floats(hardware());
     const std::int64_t converted = shape_.dtype == DType::Fp32 ? 0 : 1;
     rowwise::UbPlan ub(hardware());
     ub.add(shape_.dtype, rows, t.channels, kSlots)
@@ -114,7 +112,7 @@ double CausalConv::estimate(const Tiling& t) const {
                    ? 0.0
                    : cost->second.base + cost->second.slope * static_cast<double>(repeats);
     };
-    const std::int64_t slices = ceil_div(t.channels, rowwise::slice_cols(chip));
+    const std::int64_t slices = ceil_div(t.channels, slice_floats(chip));
     const std::int64_t all = t.tokens * slices;
     const std::int64_t ops = std::min(t.tokens, slices); // for a step of all of the tile
     const double vector = static_cast<double>(ops * shape_.taps) * op("vmul", all / ops) +
@@ -148,8 +146,7 @@ CausalConv::Tiling CausalConv::choose() const {
     double fastest = std::numeric_limits<double>::infinity();
     // A tile of y starts with none or at least `history` tokens of its sequence before it.
     for (const std::int64_t tokens : doubled(history(), most_tokens)) {
-        for (const std::int64_t channels :
-             doubled(rowwise::slice_cols(hardware()), shape_.channels)) {
+        for (const std::int64_t channels : doubled(slice_floats(hardware()), shape_.channels)) {
             const Tiling tiling{tokens, channels};
             if (!fits(tiling)) {
                 continue;
@@ -221,7 +218,7 @@ Tile CausalConv::load(Stream& s, Tiles& tiles, const Item& item) const {
 }
 
 void CausalConv::convolve(Stream& s, const Tiles& tiles, const Tile& sum, const Tile& x) const {
-    const std::int64_t slice = rowwise::slice_cols(hardware());
+    const std::int64_t slice = slice_floats(hardware());
     const bool by_rows = sum.rows < ceil_div(sum.cols, slice);
     const std::int64_t rows = by_rows ? 1 : sum.rows;
     const std::int64_t cols = by_rows ? sum.cols : slice;
@@ -231,8 +228,7 @@ void CausalConv::convolve(Stream& s, const Tiles& tiles, const Tile& sum, const 
             const Tile part = sum.block(row, col, rows, width);
             const Tile product = shaped(tiles.product, rows, width);
             for (std::int64_t tap = 0; tap < shape_.taps; ++tap) {
-                Tile weight = tiles.weights.block(tap, col, rows, width);
-                weight.stride_bytes = 0;
+                const Tile weight = repeated(tiles.weights.block(tap, col, 1, width), rows);
                 s(isa::Vmul{
                     {tap == 0 ? part : product, x.block(row + tap, col, rows, width), weight}});
                 if (tap > 0) {

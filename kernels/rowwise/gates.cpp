@@ -74,14 +74,14 @@ void Gates::spread_weights(Stream& s,
                            const rowwise::Grid::Part& part,
                            bool first) const {
     const Tile row = tiles.work.block(0, 0, 1, part.cols);
-    const std::int64_t slice = rowwise::slice_cols(hardware());
+    const std::int64_t slice = slice_floats(hardware());
     const auto spread = [&](const Tile& whole, float factor) {
         const Tile to = shaped(whole, whole.rows, part.cols);
         for (std::int64_t col = 0; col < part.cols; col += slice) {
             const std::int64_t width = std::min(slice, part.cols - col);
-            Tile repeated = row.block(0, col, to.rows, width);
-            repeated.stride_bytes = 0;
-            s(isa::Vmuls{{to.block(0, col, to.rows, width), repeated}, factor});
+            s(isa::Vmuls{
+                {to.block(0, col, to.rows, width), repeated(row.block(0, col, 1, width), to.rows)},
+                factor});
         }
     };
     s(isa::Copy{row, a_log_.block(0, part.col, 1, part.cols), first});

@@ -108,7 +108,7 @@ void Rotary::need_angles(Stream& s, Tiles& tiles, std::int64_t row, std::int64_t
 
 void Rotary::complete(Stream& s, const Tile& cosines, const Tile& sines) const {
     const std::int64_t half = shape_.rotary / 2;
-    const std::int64_t slice = rowwise::slice_cols(hardware());
+    const std::int64_t slice = slice_floats(hardware());
     for (std::int64_t col = 0; col < half; col += slice) {
         const std::int64_t width = std::min(slice, half - col);
         const auto part = [&](const Tile& angles, std::int64_t from) {
@@ -123,7 +123,7 @@ void Rotary::complete(Stream& s, const Tile& cosines, const Tile& sines) const {
 void Rotary::rotate(
     Stream& s, const Tile& x, const Tile& cosines, const Tile& sines, const Tile& work) const {
     const std::int64_t half = shape_.rotary / 2;
-    const std::int64_t slice = rowwise::slice_cols(hardware());
+    const std::int64_t slice = slice_floats(hardware());
     for (std::int64_t col = 0; col < half; col += slice) {
         const std::int64_t width = std::min(slice, half - col);
         const auto crossed = [&](std::int64_t to, std::int64_t from) {
@@ -156,15 +156,13 @@ void Rotary::tile(Stream& s, Tiles& tiles, const Grid::Part& part) const {
     const Tile x = rowwise::widen(s, in, shaped(tiles.wide, part.rows, cols));
     if (part.rows < part.cols) { // all heads of a token in an op
         for (std::int64_t row = 0; row < part.rows; ++row) {
-            const auto repeated = [&](const Tile& all) {
-                Tile one = all.block(row, 0, part.cols, shape_.rotary);
-                one.stride_bytes = 0;
-                return one;
+            const auto of_token = [&](const Tile& all) {
+                return repeated(all.block(row, 0, 1, shape_.rotary), part.cols);
             };
             rotate(s,
                    shaped(x.block(row, 0, 1, cols), part.cols, size),
-                   repeated(cosines),
-                   repeated(sines),
+                   of_token(cosines),
+                   of_token(sines),
                    shaped(tiles.work, part.cols, shape_.rotary));
         }
     } else { // a head of all tokens in an op

@@ -23,7 +23,7 @@ constexpr std::int64_t kMultiple = 16; ///< of columns
 
 /// The widest slice that divides `cols`.
 std::int64_t widest_slice(const config::HardwareConfig& hardware, std::int64_t cols) {
-    return kMultiple * largest(std::max(slice_cols(hardware) / kMultiple, std::int64_t{1}),
+    return kMultiple * largest(std::max(slice_floats(hardware) / kMultiple, std::int64_t{1}),
                                [&](std::int64_t n) { return cols % (n * kMultiple) == 0; });
 }
 
@@ -155,18 +155,16 @@ void RowTiles::scale_rows(const Tile& to, const Tile& from, const Tile& factors)
         const auto row = [&](const Tile& x) {
             return shaped(x.block(r, 0, 1, x.cols), slices_, width_);
         };
-        Tile factor = factors.block(r, 0, slices_, kBlockFloats);
-        factor.stride_bytes = 0;
-        s_(isa::Vmul{{row(to), row(from), factor}});
+        s_(isa::Vmul{
+            {row(to), row(from), repeated(factors.block(r, 0, 1, kBlockFloats), slices_)}});
     }
 }
 
 void RowTiles::scale_columns(const Tile& x, const Tile& factors) {
     if (x.rows >= slices_) {
-        Tile repeated = factors.block(0, 0, x.rows, x.cols);
-        repeated.stride_bytes = 0;
+        const Tile rows = repeated(factors, x.rows);
         for (std::int64_t i = 0; i < slices_; ++i) {
-            s_(isa::Vmul{{slice(x, i), slice(x, i), slice(repeated, i)}});
+            s_(isa::Vmul{{slice(x, i), slice(x, i), slice(rows, i)}});
         }
         return;
     }

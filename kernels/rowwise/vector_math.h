@@ -14,12 +14,6 @@ namespace npusim::kernels::rowwise {
 /// Vector cores of the chip.
 std::int64_t vector_workers(const config::HardwareConfig& hardware);
 
-/// fp32 elements of a repeat: the columns that an op takes of a row that is no part of a dense
-/// tile.
-inline std::int64_t slice_cols(const config::HardwareConfig& hardware) {
-    return hardware.vector.repeat_bytes / bytes_of(DType::Fp32, 1);
-}
-
 /// `in` in fp32: itself if it is, else converted into `wide`, a tile of the same shape.
 isa::Tile widen(Stream& s, const isa::Tile& in, const isa::Tile& wide);
 /// out = round(values), fp32; nothing to do where they are one tile.

@@ -127,7 +127,7 @@ double least_cycles(const config::HardwareConfig& hardware,
     for (const auto& [name, times] : passes) {
         slopes += times * hardware.vector.ops.at(name).slope;
     }
-    const auto slice = static_cast<double>(kernels::rowwise::slice_cols(hardware));
+    const auto slice = static_cast<double>(kernels::slice_floats(hardware));
     return std::max({in / rate(Memory::Gm, Memory::Ub, hardware.gm.l2_read_bytes_per_cycle),
                      out / rate(Memory::Ub, Memory::Gm, hardware.gm.l2_write_bytes_per_cycle),
                      elements / slice / cores * slopes});

@@ -77,8 +77,7 @@ class ColumnSweepPlan : public VectorSweepPlan {
             const std::int64_t width = std::min(width_, chunk() - column);
             for (std::int64_t r = 0; r < m; r += kPanelRows) {
                 const std::int64_t rows = std::min(kPanelRows, m - r);
-                Tile source = y.block(m, column, rows, width);
-                source.stride_bytes = 0;
+                const Tile source = kernels::repeated(y.block(m, column, 1, width), rows);
                 const Tile product = panel_.block(0, 0, rows, width);
                 const Tile target = y.block(r, column, rows, width);
                 emit(isa::Vmul{{product, source, factors_.block(r, 0, rows, kBlockFloats)}});
