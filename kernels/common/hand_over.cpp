@@ -2,6 +2,8 @@
 #include "kernels/common/hand_over.h"
 
 #include <cassert>
+#include <utility>
+#include <vector>
 
 namespace npusim::kernels {
 
@@ -11,17 +13,22 @@ HandOver::HandOver(Stream& stream,
                    const config::HardwareConfig& hardware,
                    isa::CoreId core,
                    const Tile& scratch)
-    : s_(stream), hardware_(hardware) {
-    const std::int64_t rows = scratch.rows / (hardware.ai_cores * kSlots);
-    for (std::int64_t i = 0; i < kSlots; ++i) {
-        const std::int64_t row = (core.ai_core * kSlots + i) * rows;
-        slots_.push_back(scratch.block(row, 0, rows, scratch.cols));
-        s_.share(slots_.back());
+    : s_(stream), hardware_(hardware), up_(ring(scratch, core, 0)),
+      down_(ring(scratch, core, kSlots)) {}
+
+Ring HandOver::ring(const Tile& scratch, isa::CoreId core, std::int64_t first) {
+    const std::int64_t rows = scratch.rows / scratch_rows(hardware_, 1);
+    std::vector<Tile> slots;
+    for (std::int64_t i = first; i < first + kSlots; ++i) {
+        slots.push_back(
+            scratch.block((core.ai_core * 2 * kSlots + i) * rows, 0, rows, scratch.cols));
+        s_.share(slots.back());
     }
+    return Ring(std::move(slots));
 }
 
-Tile HandOver::next(const Tile& like) {
-    const Tile& slot = slots_[turn_++ % slots_.size()];
+Tile HandOver::next(Ring& slots, const Tile& like) {
+    const Tile& slot = slots.next();
     assert(like.bytes() <= slot.bytes());
     return isa::dense(Memory::Gm, like.dtype, slot.address, like.rows, like.cols);
 }
@@ -31,7 +38,7 @@ void HandOver::to_vector(const Tile& to, const Tile& from) {
         s_(isa::Fixpipe{to, from});
         return;
     }
-    const Tile slot = next(to);
+    const Tile slot = next(up_, to);
     s_(isa::Fixpipe{slot, from});
     s_(isa::Copy{to, slot});
 }
@@ -41,7 +48,7 @@ void HandOver::to_cube(const Tile& to, const Tile& from) {
         s_(isa::Copy{to, from});
         return;
     }
-    const Tile slot = next(from);
+    const Tile slot = next(down_, from);
     s_(isa::Copy{slot, from});
     s_(isa::Copy{to, slot});
 }

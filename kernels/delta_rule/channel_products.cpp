@@ -10,11 +10,6 @@ namespace {
 /// Largest exponent: e^80 times a key of norm 1, summed over a head, is far from the end of fp32.
 constexpr float kMostExponent = 80;
 
-Tile part(const Tile& scratch, std::int64_t parts, std::int64_t number) {
-    const std::int64_t rows = scratch.rows / parts;
-    return scratch.block(number * rows, 0, rows, scratch.cols);
-}
-
 } // namespace
 
 ChannelProducts::ChannelProducts(Stream& stream,
@@ -22,8 +17,7 @@ ChannelProducts::ChannelProducts(Stream& stream,
                                  isa::CoreId core,
                                  const Tile& scratch,
                                  const DeltaShape& shape)
-    : s_(stream), up_(s_, hardware, core, part(scratch, kWays, 0)),
-      down_(s_, hardware, core, part(scratch, kWays, 1)),
+    : s_(stream), hand_over_(s_, hardware, core, scratch),
       gates_(s_.tile(Memory::Ub, DType::Fp32, shape.chunk, shape.key_size)),
       keys_(s_.tile(Memory::Ub, shape.dtype, shape.chunk, shape.key_size)),
       halves_(s_.ring(Memory::Ub, shape.dtype, kRows, shape.key_size, 2)),
@@ -76,7 +70,7 @@ void ChannelProducts::decayed(std::int64_t row, const Tile& to) {
 Tile ChannelProducts::rows(Products& multiply) {
     const Tile product = products_.next();
     multiply({{{left_}, {right_, true}}}, [&](const Tile& sum, std::int64_t col) {
-        up_.to_vector(product.block(0, col, kRows, sum.cols), sum);
+        hand_over_.to_vector(product.block(0, col, kRows, sum.cols), sum);
     });
     return product;
 }

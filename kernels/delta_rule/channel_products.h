@@ -27,7 +27,7 @@ class ChannelProducts {
     /// For tiles of `rows`, kRows or more.
     static std::int64_t scratch_rows(const config::HardwareConfig& hardware,
                                      std::int64_t rows = kRows) {
-        return kWays * HandOver::scratch_rows(hardware, rows);
+        return HandOver::scratch_rows(hardware, rows);
     }
     static std::int64_t scratch_cols(const DeltaShape& shape) {
         return std::max(shape.chunk, shape.key_size);
@@ -42,17 +42,14 @@ class ChannelProducts {
     /// is of no meaning.
     isa::Tile rows(Products& multiply);
     /// Hands what is in UB over to L1.
-    void to_cube(const isa::Tile& to, const isa::Tile& from) { down_.to_cube(to, from); }
+    void to_cube(const isa::Tile& to, const isa::Tile& from) { hand_over_.to_cube(to, from); }
 
   private:
-    static constexpr std::int64_t kWays = 2;
-
     isa::Tile gates(std::int64_t row) { return gates_.block(row, 0, kRows, gates_.cols); }
     isa::Tile wide() { return s_.tile(Memory::Ub, DType::Fp32, kRows, gates_.cols); }
 
     Stream& s_;
-    HandOver up_;
-    HandOver down_;
+    HandOver hand_over_;
     isa::Tile gates_; ///< [chunk, key_size]
     isa::Tile keys_;
     Ring halves_;

@@ -17,8 +17,6 @@ namespace {
 
 /// Items in hand: loading, scaling, finishing.
 constexpr std::int64_t kItems = 3;
-/// Up to the vector unit and down to the cube: tiles of one do not wait for those of the other.
-constexpr std::int64_t kWays = 2;
 
 } // namespace
 
@@ -34,24 +32,18 @@ ChunkOutputs::ChunkOutputs(const config::HardwareConfig& hardware, const DeltaSh
                               : rows_within(working_bytes(hardware),
                                             shape.chunk,
                                             std::max(shape.chunk, shape.key_size))),
-      mask_(add_mask("mask", 0, rows_)),
-      scratch_(add("scratch",
-                   Tensor::Role::Scratch,
-                   DType::Fp32,
-                   kWays * HandOver::scratch_rows(hardware, rows_),
-                   std::max(shape.chunk, shape.key_size))) {}
+      mask_(add_mask("mask", 0, rows_)), scratch_(add("scratch",
+                                                      Tensor::Role::Scratch,
+                                                      DType::Fp32,
+                                                      HandOver::scratch_rows(hardware, rows_),
+                                                      std::max(shape.chunk, shape.key_size))) {}
 
 /// Both units of an AI core at work on items, each a value head of a chunk.
 class ChunkOutputs::Work {
   public:
     Work(const ChunkOutputs& op, isa::CoreId core)
-        : op_(op), s_(op.hardware(), core), up_(way(core, 0)), down_(way(core, 1)),
-          multiply_(s_, op.hardware()),
-          mask_(s_.tile(Memory::Ub, dtype(), op.mask_.rows, op.mask_.cols)) {
-        for (std::int64_t lane = 0; lane < s_.lanes(); ++lane) {
-            s_.lane(lane);
-            s_(isa::Copy{mask_, op.mask_});
-        }
+        : op_(op), s_(op.hardware(), core), hand_over_(s_, op.hardware(), core, op.scratch_),
+          multiply_(s_, op.hardware()), mask_(on_every_lane(s_, op.mask_)) {
         if (op.shape().per_channel) {
             channels_.emplace(s_, op.hardware(), core, op.scratch_, op.shape());
         } else {
@@ -108,13 +100,6 @@ class ChunkOutputs::Work {
     [[nodiscard]] const Chunk& chunk(std::int64_t item) const {
         return op_.chunks()[static_cast<std::size_t>(index(item))];
     }
-    HandOver way(isa::CoreId core, std::int64_t number) {
-        const std::int64_t rows = op_.scratch_.rows / kWays;
-        return {s_,
-                op_.hardware(),
-                core,
-                op_.scratch_.block(number * rows, 0, rows, op_.scratch_.cols)};
-    }
     Item& places(std::int64_t item) {
         return items_[static_cast<std::size_t>(item) % items_.size()];
     }
@@ -129,8 +114,7 @@ class ChunkOutputs::Work {
 
     const ChunkOutputs& op_;
     Stream s_;
-    HandOver up_;
-    HandOver down_;
+    HandOver hand_over_;
     Products multiply_;
     /// What a factor for all channels takes.
     struct Factors {
@@ -181,7 +165,7 @@ void ChunkOutputs::Work::scale_query(std::int64_t item, const Tile& gates) {
         s_(isa::Vcast{work, half});
         by_slices<isa::Vmul>(s_, work, work, factors_->column.block(row, 0, rows, kBlockFloats));
         s_(isa::Vcast{half, work});
-        down_.to_cube(places(item).scaled_query.block(row, 0, rows, depth()), half);
+        hand_over_.to_cube(places(item).scaled_query.block(row, 0, rows, depth()), half);
     }
 }
 
@@ -194,13 +178,13 @@ void ChunkOutputs::Work::scale_scores(const Tile& to,
     const Tile product = shaped(factors_->products.next(), rows, sum.cols);
     const Tile work = shaped(factors_->work, rows, sum.cols);
     const Tile result = shaped(results_.next(), rows, sum.cols);
-    up_.to_vector(product, sum.block(row, 0, rows, sum.cols));
+    hand_over_.to_vector(product, sum.block(row, 0, rows, sum.cols));
     factors_->decay(work, row, col);
     s_(isa::Vmul{{work, work, product}});
     s_(isa::Vcast{result, work});
     by_slices<isa::Vand>(
         s_, result, result, mask_.block(0, mask_column(mask_, row, col), rows, sum.cols));
-    down_.to_cube(to.block(row, col, rows, sum.cols), result);
+    hand_over_.to_cube(to.block(row, col, rows, sum.cols), result);
 }
 
 void ChunkOutputs::Work::prepare(std::int64_t item) {

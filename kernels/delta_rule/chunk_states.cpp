@@ -13,13 +13,6 @@ namespace npusim::kernels {
 
 using isa::Tile;
 
-namespace {
-
-/// Up to the vector unit and down to the cube: tiles of one do not wait for those of the other.
-constexpr std::int64_t kWays = 2;
-
-} // namespace
-
 ChunkStates::ChunkStates(const config::HardwareConfig& hardware, const DeltaShape& shape)
     : DeltaOperator(hardware, shape),
       w_(add_by_token("w", Tensor::Role::Input, shape.value_heads, shape.key_size)),
@@ -37,7 +30,7 @@ ChunkStates::ChunkStates(const config::HardwareConfig& hardware, const DeltaShap
       scratch_(add("scratch",
                    Tensor::Role::Scratch,
                    DType::Fp32,
-                   kWays * hardware.vector_cores *
+                   hardware.vector_cores *
                        HandOver::scratch_rows(hardware, std::max(shape.chunk, shape.key_size)),
                    columns_)) {}
 
@@ -85,8 +78,7 @@ class ChunkStates::Scan {
         std::vector<Strand> strands{};
         Ring ws;
         Ring keys;
-        HandOver up;
-        HandOver down;
+        HandOver hand_over;
         std::int64_t head = 0;
         std::int64_t index = 0; ///< of the chunk
         std::int64_t end = 0;   ///< of its sequence's chunks
@@ -167,17 +159,15 @@ ChunkStates::Scan::Scan(const ChunkStates& op, isa::CoreId core)
     for (std::int64_t i = 0; i < strands; ++i) {
         states.push_back(s_.tile(Memory::Ub, DType::Fp32, shape().key_size, op.columns_));
     }
-    const std::int64_t rows = op.scratch_.rows / (kWays * op.hardware().vector_cores);
-    const auto way = [&](std::int64_t number) {
-        return HandOver(
-            s_, op.hardware(), core, op.scratch_.block(number * rows, 0, rows, op.scratch_.cols));
-    };
+    const std::int64_t rows = op.scratch_.rows / op.hardware().vector_cores;
     for (std::int64_t lane = 0; lane < heads; ++lane) {
         Thread thread{{},
                       s_.ring(Memory::L1, dtype, shape().chunk, shape().key_size, slots_),
                       s_.ring(Memory::L1, dtype, shape().chunk, shape().key_size, slots_),
-                      way(kWays * lane),
-                      way(kWays * lane + 1)};
+                      HandOver(s_,
+                               op.hardware(),
+                               core,
+                               op.scratch_.block(lane * rows, 0, rows, op.scratch_.cols))};
         for (const Tile& state : states) {
             thread.strands.push_back({state,
                                       s_.tile(Memory::L1, dtype, shape().key_size, op.columns_),
@@ -243,7 +233,7 @@ void ChunkStates::Scan::load(Thread& thread, std::int64_t index) {
 void ChunkStates::Scan::publish(Thread& thread, const Strand& strand, std::int64_t index) {
     const Tile& copy = copies_.next();
     s_(isa::Vcast{copy, strand.state});
-    thread.down.to_cube(strand.copy, copy);
+    thread.hand_over.to_cube(strand.copy, copy);
     s_(isa::Copy{op_.of_chunk(op_.states_, index, thread.head, shape().key_size)
                      .block(0, col(thread, strand), copy.rows, copy.cols),
                  copy,
@@ -256,7 +246,7 @@ void ChunkStates::Scan::decays(Thread& thread, std::int64_t lane) {
     if (shape().per_channel) {
         const std::int64_t depth = shape().key_size;
         const Tile last =
-            decayed_keys_->until_last(thread.down,
+            decayed_keys_->until_last(thread.hand_over,
                                       thread.key,
                                       of_tokens(op_.k_, now, op_.key_head(thread.head), depth),
                                       of_tokens(op_.gates_, now, thread.head, depth));
@@ -288,7 +278,7 @@ void ChunkStates::Scan::values(Thread& thread, Strand& strand) {
     s_(isa::Copy{u, op_.u_.block(now.first, at, n, op_.columns_), op_.spills(op_.u_.bytes())});
     s_(isa::Vcast{wide, u});
     multiply_({{{thread.w}, {strand.copy}}}, [&](const Tile& product, std::int64_t first) {
-        thread.up.to_vector(sum.block(0, first, n, product.cols), product);
+        thread.hand_over.to_vector(sum.block(0, first, n, product.cols), product);
     });
     s_(isa::Vsub{{wide, wide, sum}});
     s_(isa::Vcast{v, wide});
@@ -297,7 +287,7 @@ void ChunkStates::Scan::values(Thread& thread, Strand& strand) {
     }
     s_(isa::Vcast{decayed, wide});
     strand.values.rows = n;
-    thread.down.to_cube(strand.values, decayed);
+    thread.hand_over.to_cube(strand.values, decayed);
     s_(isa::Copy{op_.v_.block(now.first, at, n, op_.columns_), v, op_.spills(op_.v_.bytes())});
 }
 
@@ -307,10 +297,10 @@ void ChunkStates::Scan::update(Thread& thread, Strand& strand) {
     const Tile factors = shape().per_channel ? column_.block(0, 0, state.rows, kBlockFloats)
                                              : repeated(last_, state.rows);
     by_slices<isa::Vmul>(s_, state, state, factors);
-    multiply_({{{thread.key, true}, {strand.values}}},
-              [&](const Tile& product, std::int64_t first) {
-                  thread.up.to_vector(update_.block(0, first, state.rows, product.cols), product);
-              });
+    multiply_(
+        {{{thread.key, true}, {strand.values}}}, [&](const Tile& product, std::int64_t first) {
+            thread.hand_over.to_vector(update_.block(0, first, state.rows, product.cols), product);
+        });
     s_(isa::Vadd{{state, state, update_}});
     if (thread.index + 1 < thread.end) {
         publish(thread, strand, thread.index + 1);

@@ -33,12 +33,7 @@ class KeyProducts::Work {
     Work(const KeyProducts& op, isa::CoreId core)
         : op_(op), s_(op.hardware(), core), hand_over_(s_, op.hardware(), core, op.scratch_),
           multiply_(s_, op.hardware()), gates_(s_, op.gates_, size()),
-          strengths_(s_, op.beta_, size()), decay_(s_, size()),
-          mask_(s_.tile(Memory::Ub, dtype(), op.mask_.rows, op.mask_.cols)) {
-        for (std::int64_t lane = 0; lane < s_.lanes(); ++lane) {
-            s_.lane(lane);
-            s_(isa::Copy{mask_, op.mask_});
-        }
+          strengths_(s_, op.beta_, size()), decay_(s_, size()), mask_(on_every_lane(s_, op.mask_)) {
     }
     void item(std::int64_t item);
     Stream& stream() { return s_; }
@@ -125,12 +120,7 @@ class KeyProducts::ChannelWork {
         : op_(op), s_(op.hardware(), core), multiply_(s_, op.hardware()),
           strengths_(s_, op.beta_, size()),
           products_(s_, op.hardware(), core, op.scratch_, op.shape()),
-          mask_(s_.tile(Memory::Ub, dtype(), op.mask_.rows, op.mask_.cols)) {
-        for (std::int64_t lane = 0; lane < s_.lanes(); ++lane) {
-            s_.lane(lane);
-            s_(isa::Copy{mask_, op.mask_});
-        }
-    }
+          mask_(on_every_lane(s_, op.mask_)) {}
     void item(std::int64_t item);
     Stream& stream() { return s_; }
 

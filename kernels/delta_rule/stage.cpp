@@ -5,6 +5,15 @@ namespace npusim::kernels {
 
 using isa::Tile;
 
+Tile on_every_lane(Stream& s, const Tile& constant) {
+    const Tile tile = s.tile(Memory::Ub, constant.dtype, constant.rows, constant.cols);
+    for (std::int64_t lane = 0; lane < s.lanes(); ++lane) {
+        s.lane(lane);
+        s(isa::Copy{tile, constant});
+    }
+    return tile;
+}
+
 HeadRows::HeadRows(Stream& stream, const Tile& factors, std::int64_t chunk)
     : s_(stream), factors_(factors), columns_(s_.tile(Memory::Ub, DType::Fp32, chunk, kGroup)),
       rows_(s_.tile(Memory::Ub, DType::Fp32, kGroup, chunk)),

@@ -14,6 +14,9 @@
 
 namespace npusim::kernels {
 
+/// A tile in UB with the contents of `constant`, in GM, on every vector core of the AI core.
+isa::Tile on_every_lane(Stream& s, const isa::Tile& constant);
+
 /// Factors [tokens, heads] in GM as rows in UB, one a head: sixteen heads of a chunk are loaded and
 /// transposed at a time, and kept while the next item asks for another of them.
 class HeadRows {
