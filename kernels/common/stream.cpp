@@ -77,25 +77,20 @@ void Stream::add(const isa::Instruction& op) {
     Entry& entry = pending_.emplace_back(Entry{op, engine});
     const std::int64_t number = count_[engine];
     const isa::Accesses accesses = isa::accesses(entry.op);
-    for (const isa::Access& access : accesses.all()) {
-        const Region* region = region_of(*access.tile, engine);
-        if (region == nullptr) {
-            continue;
-        }
-        // Readers first: they have waited for the writer.
-        for (Engine reader = 0; access.write && reader < engines_; ++reader) {
-            order(entry, reader, region->read[reader] - 1);
-        }
-        if (region->written >= 0) {
-            order(entry, region->writer, region->written);
+    std::array<Region*, std::tuple_size_v<decltype(accesses.list)>> regions{};
+    for (std::size_t i = 0; i < accesses.count; ++i) {
+        const isa::Access& access = accesses.list[i];
+        regions[i] = region_of(*access.tile, engine);
+        if (regions[i] != nullptr) {
+            order(entry, *regions[i], access.write);
         }
     }
-    for (const isa::Access& access : accesses.all()) {
-        Region* region = region_of(*access.tile, engine);
+    for (std::size_t i = 0; i < accesses.count; ++i) {
+        Region* region = regions[i];
         if (region == nullptr) {
             continue;
         }
-        if (access.write) {
+        if (accesses.list[i].write) {
             region->writer = engine;
             region->written = number;
             region->read.fill(0);
@@ -146,6 +141,16 @@ Stream::Region* Stream::region_of(const Tile& tile, Engine engine) {
             "a tile at {} of {} is none of the stream's", tile.address, to_string(tile.memory)));
     }
     return nullptr;
+}
+
+void Stream::order(Entry& entry, const Region& region, bool write) {
+    // Readers first: they have waited for the writer.
+    for (Engine reader = 0; write && reader < engines_; ++reader) {
+        order(entry, reader, region.read[reader] - 1);
+    }
+    if (region.written >= 0) {
+        order(entry, region.writer, region.written);
+    }
 }
 
 void Stream::order(Entry& entry, Engine engine, std::int64_t number) {
@@ -233,6 +238,11 @@ std::optional<Worker> cube_worker(const config::HardwareConfig& hardware, isa::C
     return core.unit == 0 ? std::optional(ai_core_worker(hardware, core)) : std::nullopt;
 }
 
+std::int64_t vector_workers(const config::HardwareConfig& hardware) {
+    return hardware.ai_cores *
+           (hardware.composition == config::Composition::Split ? hardware.vector_cores : 1);
+}
+
 std::optional<Worker> vector_worker(const config::HardwareConfig& hardware, isa::CoreId core) {
     if (hardware.composition == config::Composition::Fused) {
         return ai_core_worker(hardware, core);
@@ -240,8 +250,7 @@ std::optional<Worker> vector_worker(const config::HardwareConfig& hardware, isa:
     if (core.unit == 0) {
         return std::nullopt;
     }
-    return Worker{core.ai_core * hardware.vector_cores + core.unit - 1,
-                  hardware.ai_cores * hardware.vector_cores};
+    return Worker{core.ai_core * hardware.vector_cores + core.unit - 1, vector_workers(hardware)};
 }
 
 } // namespace npusim::kernels

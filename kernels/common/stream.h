@@ -113,6 +113,9 @@ class Stream {
     void add(const isa::Instruction& op);
     Engine engine_of(const isa::Instruction& op);
     Region* region_of(const isa::Tile& tile, Engine engine);
+    /// `entry` must not start before what has been done to `region`, as far as it matters to a
+    /// write or a read.
+    void order(Entry& entry, const Region& region, bool write);
     /// `entry` must not start before op `number` of `engine` is done.
     void order(Entry& entry, Engine engine, std::int64_t number);
     void drain(std::size_t keep);
@@ -158,6 +161,8 @@ struct Worker {
 Worker ai_core_worker(const config::HardwareConfig& hardware, isa::CoreId core);
 /// `core` among those that have a cube; none if it has not.
 std::optional<Worker> cube_worker(const config::HardwareConfig& hardware, isa::CoreId core);
+/// Vector units of the chip.
+std::int64_t vector_workers(const config::HardwareConfig& hardware);
 /// `core` among those that have a vector unit; none if it has not.
 std::optional<Worker> vector_worker(const config::HardwareConfig& hardware, isa::CoreId core);
 

@@ -121,7 +121,7 @@ double CausalConv::estimate(const Tiling& t) const {
                           op("vadds", all) + op("vdiv", all);
 
     const std::int64_t tiles = token_tiles(t.tokens) * ceil_div(shape_.channels, t.channels);
-    const std::int64_t workers = rowwise::vector_workers(chip);
+    const std::int64_t workers = vector_workers(chip);
     const std::int64_t run = bytes_of(shape_.dtype, t.channels);
     const std::int64_t line = ceil_div(run, chip.gm.line_bytes) * chip.gm.line_bytes;
     const auto transfer = [&](Memory from, Memory to, std::int64_t rows, double shared) {

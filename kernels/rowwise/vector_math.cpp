@@ -29,11 +29,6 @@ std::int64_t widest_slice(const config::HardwareConfig& hardware, std::int64_t c
 
 } // namespace
 
-std::int64_t vector_workers(const config::HardwareConfig& hardware) {
-    return hardware.ai_cores *
-           (hardware.composition == config::Composition::Split ? hardware.vector_cores : 1);
-}
-
 Tile widen(Stream& s, const Tile& in, const Tile& wide) {
     if (in.dtype == DType::Fp32) {
         return in;

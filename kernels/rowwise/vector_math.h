@@ -11,9 +11,6 @@
 /// while it is worked on.
 namespace npusim::kernels::rowwise {
 
-/// Vector cores of the chip.
-std::int64_t vector_workers(const config::HardwareConfig& hardware);
-
 /// `in` in fp32: itself if it is, else converted into `wide`, a tile of the same shape.
 isa::Tile widen(Stream& s, const isa::Tile& in, const isa::Tile& wide);
 /// out = round(values), fp32; nothing to do where they are one tile.

@@ -119,7 +119,7 @@ double least_cycles(const config::HardwareConfig& hardware,
         in += tensor.role == kernels::Tensor::Role::Output ? 0 : bytes;
         out += tensor.role == kernels::Tensor::Role::Output ? bytes : 0;
     }
-    const auto cores = static_cast<double>(kernels::rowwise::vector_workers(hardware));
+    const auto cores = static_cast<double>(kernels::vector_workers(hardware));
     const auto rate = [&](Memory from, Memory to, double chip) {
         return std::min(hardware.link(from, to)->bytes_per_cycle * cores, chip);
     };
