@@ -7,23 +7,12 @@
 #include <cmath>
 #include <cstddef>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <span>
 #include <string>
 
 namespace npusim::kernels {
 
 namespace {
-
-inverse::NpyArray
-read(const std::filesystem::path& file, std::size_t dimensions, const char* shape) {
-    inverse::NpyArray array = inverse::read_npy(file);
-    if (array.shape.size() != dimensions) {
-        throw ConfigError(fmt::format(
-            "{}: shape [{}] (allowed: {})", file.string(), fmt::join(array.shape, ", "), shape));
-    }
-    return array;
-}
 
 /// [heads, tokens, size] as [tokens, heads * size], the first `tokens` of them.
 std::vector<double> by_token(const inverse::NpyArray& array, std::int64_t tokens) {
@@ -79,11 +68,11 @@ class State {
 } // namespace
 
 DeltaActivations read_activations(const std::filesystem::path& folder, std::int64_t tokens) {
-    const auto k = read(folder / "k.npy", 3, "[key heads, tokens, size]");
-    const auto q = read(folder / "q.npy", 3, "[key heads, tokens, size]");
-    const auto v = read(folder / "v.npy", 3, "[value heads, tokens, size]");
-    const auto beta = read(folder / "beta.npy", 2, "[value heads, tokens]");
-    const auto g = read(folder / "g.npy", 2, "[value heads, tokens]");
+    const auto k = inverse::read_array(folder / "k.npy", 3, "[key heads, tokens, size]");
+    const auto q = inverse::read_array(folder / "q.npy", 3, "[key heads, tokens, size]");
+    const auto v = inverse::read_array(folder / "v.npy", 3, "[value heads, tokens, size]");
+    const auto beta = inverse::read_array(folder / "beta.npy", 2, "[value heads, tokens]");
+    const auto g = inverse::read_array(folder / "g.npy", 2, "[value heads, tokens]");
     const std::int64_t all = k.shape[1];
     const auto fit = [&](const char* name, bool holds) {
         if (!holds) {

@@ -13,20 +13,6 @@ namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-/// |t - exact|_F / |exact|_F, NaN if an element is not finite.
-double relative_error(std::span<const double> t, std::span<const double> exact) {
-    double error = 0;
-    double norm = 0;
-    for (std::size_t i = 0; i < t.size(); ++i) {
-        if (!std::isfinite(t[i])) {
-            return kNone;
-        }
-        error += (t[i] - exact[i]) * (t[i] - exact[i]);
-        norm += exact[i] * exact[i];
-    }
-    return std::sqrt(error / norm);
-}
-
 double snr_db(double error) {
     return error > 0 ? std::min(-20 * std::log10(error), kExactSnrDb) : kExactSnrDb;
 }
@@ -62,6 +48,19 @@ Accuracy summary(std::span<const double> errors) {
 }
 
 } // namespace
+
+double relative_error(std::span<const double> t, std::span<const double> exact) {
+    double error = 0;
+    double norm = 0;
+    for (std::size_t i = 0; i < t.size(); ++i) {
+        if (!std::isfinite(t[i])) {
+            return kNone;
+        }
+        error += (t[i] - exact[i]) * (t[i] - exact[i]);
+        norm += exact[i] * exact[i];
+    }
+    return error == 0 ? 0 : std::sqrt(error / norm);
+}
 
 ReferenceSet::ReferenceSet(const Matrices& input)
     : elements_(static_cast<std::size_t>(input.size * input.size)), cases_(input.cases) {

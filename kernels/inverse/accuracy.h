@@ -10,6 +10,9 @@
 
 namespace npusim::inverse {
 
+/// |t - exact|_F / |exact|_F: 0 if they are alike, NaN if an element of t is not finite.
+double relative_error(std::span<const double> t, std::span<const double> exact);
+
 /// How far a batch of computed inverses is from double-precision forward substitution on the
 /// unrounded A. Matrices with an infinity or a NaN are counted in `non_finite` and left out of the
 /// other figures, which are NaN if nothing is left.

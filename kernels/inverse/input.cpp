@@ -84,15 +84,6 @@ void form(const Chunk& chunk, std::int64_t size, std::span<double> a) {
 
 // --- files ---
 
-NpyArray read_array(const fs::path& path, std::size_t dimensions, const char* shape) {
-    NpyArray array = read_npy(path);
-    if (array.shape.size() != dimensions) {
-        throw ConfigError(fmt::format(
-            "{}: shape [{}] (allowed: {})", path.string(), fmt::join(array.shape, ", "), shape));
-    }
-    return array;
-}
-
 void check_values(const fs::path& path,
                   const NpyArray& array,
                   const char* allowed,

@@ -246,4 +246,13 @@ NpyArray read_npy(const fs::path& path) {
     return array;
 }
 
+NpyArray read_array(const std::filesystem::path& path, std::size_t dimensions, const char* shape) {
+    NpyArray array = read_npy(path);
+    if (array.shape.size() != dimensions) {
+        throw ConfigError(fmt::format(
+            "{}: shape [{}] (allowed: {})", path.string(), fmt::join(array.shape, ", "), shape));
+    }
+    return array;
+}
+
 } // namespace npusim::inverse

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <vector>
@@ -17,5 +18,8 @@ struct NpyArray {
 /// Throws ConfigError, naming the file and what is allowed, for anything else, and for a file whose
 /// length is not what its header says.
 NpyArray read_npy(const std::filesystem::path& path);
+
+/// The same of an array that must have so many dimensions; `shape` says what they are.
+NpyArray read_array(const std::filesystem::path& path, std::size_t dimensions, const char* shape);
 
 } // namespace npusim::inverse

@@ -5,6 +5,7 @@
 #include "sim/base/suggest.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -70,6 +71,39 @@ config::HardwareConfig load_hardware(const std::string& file,
         overrides.push_back({key, value});
     }
     return config::load_hardware(file, overrides);
+}
+
+void add_config_option(CLI::App& command, std::string& config) {
+    command.add_option("-c,--config", config, "hardware file (YAML)")->required();
+}
+
+void add_set_option(CLI::App& command, std::vector<std::string>& sets) {
+    command.add_option("--set", sets, "override a key of the hardware file: key=value; repeatable");
+}
+
+void add_format_option(CLI::App& command, std::string& format, bool csv) {
+    CLI::Option* option = csv ? command.add_option("--format", format, "text, json or csv")
+                                    ->check(CLI::IsMember({"text", "json", "csv"}))
+                              : command.add_option("--format", format, "text or json")
+                                    ->check(CLI::IsMember({"text", "json"}));
+    option->capture_default_str();
+}
+
+void add_quiet_option(CLI::App& command, bool& quiet) {
+    command.add_flag("-q,--quiet", quiet, "say nothing but errors");
+}
+
+void print(const std::string& report) {
+    std::fwrite(report.data(), 1, report.size(), stdout);
+}
+
+std::function<void(const std::string& what)>
+announcer(traces::StatusLine& status, const std::string& command, bool quiet) {
+    return [&status, command, quiet](const std::string& what) {
+        if (!quiet && status.due()) {
+            status.say(command + ": " + what);
+        }
+    };
 }
 
 } // namespace npusim::app

@@ -4,8 +4,11 @@
 #include "sim/base/dtype.h"
 #include "sim/config/hardware.h"
 #include "sim/config/model.h"
+#include "traces/status_line.h"
 
+#include <CLI/CLI.hpp>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,5 +33,17 @@ DType parse_dtype(const std::string& text, const std::string& option = "--dtype"
 config::ModelConfig load_model(const std::string& text);
 /// A hardware file with the `--set`s.
 config::HardwareConfig load_hardware(const std::string& file, const std::vector<std::string>& sets);
+
+/// Options that mean the same in every command that has them.
+void add_config_option(CLI::App& command, std::string& config);
+void add_set_option(CLI::App& command, std::vector<std::string>& sets);
+void add_format_option(CLI::App& command, std::string& format, bool csv);
+void add_quiet_option(CLI::App& command, bool& quiet);
+
+/// A report goes to stdout.
+void print(const std::string& report);
+/// Says "COMMAND: what" on `status` when it is time to, unless `quiet`.
+std::function<void(const std::string& what)>
+announcer(traces::StatusLine& status, const std::string& command, bool quiet);
 
 } // namespace npusim::app

@@ -472,6 +472,13 @@ std::vector<Step> Decoder::expert_feed_forward() const {
     return layer.take();
 }
 
+std::vector<Step> Decoder::layer(bool full, bool dense, const KernelRequest& inverse) const {
+    std::vector<Step> steps = full ? full_attention() : linear_attention(inverse);
+    const std::vector<Step> rest = dense ? dense_feed_forward() : expert_feed_forward();
+    steps.insert(steps.end(), rest.begin(), rest.end());
+    return steps;
+}
+
 std::vector<Step> Decoder::head() const {
     // In prefill only the last token of a prompt is asked for.
     const std::int64_t rows = job_.phase == Phase::Prefill ? job_.batch : job_.rows();

@@ -86,6 +86,9 @@ class Decoder {
     [[nodiscard]] std::vector<Step> full_attention() const;
     [[nodiscard]] std::vector<Step> dense_feed_forward() const;
     [[nodiscard]] std::vector<Step> expert_feed_forward() const;
+    /// A whole layer: linear or softmax attention, then a dense or an expert feed-forward.
+    [[nodiscard]] std::vector<Step>
+    layer(bool full, bool dense, const KernelRequest& inverse) const;
     /// The last norm and the logits of each sequence's last token (of all draft tokens in decode).
     [[nodiscard]] std::vector<Step> head() const;
 

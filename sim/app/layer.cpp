@@ -2,9 +2,9 @@
 #include "sim/app/layer.h"
 
 #include "sim/app/operator_run.h"
+#include "sim/app/report_parts.h"
 #include "sim/app/select_report.h"
 
-#include <algorithm>
 #include <fmt/format.h>
 #include <numeric>
 #include <utility>
@@ -12,31 +12,6 @@
 namespace npusim::app {
 
 namespace {
-
-/// Share of `cycles` in which the pipe is busy, mean over the cores that have it.
-double busy_share(const observe::RunStatistics& statistics, Pipe pipe, std::int64_t cycles) {
-    std::int64_t busy = 0;
-    std::int64_t cores = 0;
-    for (const observe::CoreStatistics& core : statistics.cores) {
-        if (std::ranges::find(core.info.pipes, pipe) != core.info.pipes.end()) {
-            busy += core.pipes[static_cast<std::size_t>(pipe)].busy();
-            ++cores;
-        }
-    }
-    return static_cast<double>(busy) /
-           static_cast<double>(std::max<std::int64_t>(cores * cycles, 1));
-}
-
-std::vector<OperatorCost>
-time_all(OperatorTimer& timer, std::vector<Step> first, const std::vector<Step>& second) {
-    first.insert(first.end(), second.begin(), second.end());
-    std::vector<OperatorCost> costs;
-    costs.reserve(first.size());
-    for (const Step& step : first) {
-        costs.push_back(timer.time(step));
-    }
-    return costs;
-}
 
 /// The kinds of layers of `model`, with how many there are of each.
 std::vector<LayerCost> layer_kinds(OperatorTimer& timer,
@@ -51,15 +26,11 @@ std::vector<LayerCost> layer_kinds(OperatorTimer& timer,
                 count += model.is_full(layer) == full && model.is_dense(layer) == dense ? 1 : 0;
             }
             if (count > 0) {
-                kinds.push_back(
-                    {fmt::format("{} attention, {}",
-                                 full ? "softmax" : "linear",
-                                 dense ? "dense" : "experts"),
-                     count,
-                     time_all(timer,
-                              full ? decoder.full_attention() : decoder.linear_attention(inverse),
-                              dense ? decoder.dense_feed_forward()
-                                    : decoder.expert_feed_forward())});
+                kinds.push_back({fmt::format("{} attention, {}",
+                                             full ? "softmax" : "linear",
+                                             dense ? "dense" : "experts"),
+                                 count,
+                                 timer.time(decoder.layer(full, dense, inverse))});
             }
         }
     }
@@ -111,8 +82,8 @@ OperatorCost OperatorTimer::time(const Step& step) {
         cost.cycles = (statistics.total - hardware_.launch).count();
         cost.flops = op->flops();
         cost.macs = statistics.macs;
-        cost.cube = busy_share(statistics, Pipe::Cube, cost.cycles);
-        cost.vector = busy_share(statistics, Pipe::Vector, cost.cycles);
+        cost.cube = utilization(statistics, Pipe::Cube, cost.cycles);
+        cost.vector = utilization(statistics, Pipe::Vector, cost.cycles);
         cost.gm_bytes = statistics.gm_bytes_read + statistics.gm_bytes_written;
         cost.hbm_bytes = statistics.hbm_bytes;
         cost.compulsory_bytes = op->compulsory_bytes();
@@ -121,6 +92,15 @@ OperatorCost OperatorTimer::time(const Step& step) {
     labelled.label = step.label;
     labelled.part = step.part;
     return labelled;
+}
+
+std::vector<OperatorCost> OperatorTimer::time(const std::vector<Step>& steps) {
+    std::vector<OperatorCost> costs;
+    costs.reserve(steps.size());
+    for (const Step& step : steps) {
+        costs.push_back(time(step));
+    }
+    return costs;
 }
 
 ModelCost cost_of_model(const config::HardwareConfig& hardware,
@@ -139,7 +119,7 @@ ModelCost cost_of_model(const config::HardwareConfig& hardware,
     cost.launch = hardware.launch.count();
     cost.launch_each = launch_each;
     cost.layers = layer_kinds(timer, decoder, model, job.inverse);
-    cost.head = {"head", 1, time_all(timer, decoder.head(), {})};
+    cost.head = {"head", 1, timer.time(decoder.head())};
     if (versus) {
         cost.versus = spec(*versus);
         cost.versus_layers = layer_kinds(timer, decoder, model, *versus);

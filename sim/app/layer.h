@@ -65,6 +65,7 @@ class OperatorTimer {
                            std::function<void(const std::string&)> progress = {})
         : hardware_(hardware), progress_(std::move(progress)) {}
     OperatorCost time(const Step& step);
+    std::vector<OperatorCost> time(const std::vector<Step>& steps);
     [[nodiscard]] std::int64_t simulated() const { return std::ssize(seen_); }
 
   private:

@@ -9,7 +9,6 @@
 #include "sim/base/error.h"
 #include "traces/status_line.h"
 
-#include <cstdio>
 #include <filesystem>
 #include <fmt/format.h>
 #include <memory>
@@ -83,12 +82,12 @@ int run_layer(const LayerArguments& arguments) {
         prepare_folder(arguments.output);
     }
     traces::StatusLine status;
-    const ModelCost cost = cost_of_model(
-        hardware, model, job, arguments.launch == "each", versus, [&](const std::string& what) {
-            if (!arguments.quiet && status.due()) {
-                status.say("layer: " + what);
-            }
-        });
+    const ModelCost cost = cost_of_model(hardware,
+                                         model,
+                                         job,
+                                         arguments.launch == "each",
+                                         versus,
+                                         announcer(status, "layer", arguments.quiet));
     status.clear();
     const std::string text = layer_text(cost);
     const std::string json = layer_json(cost);
@@ -102,7 +101,7 @@ int run_layer(const LayerArguments& arguments) {
     const std::string& report = arguments.format == "json"  ? json
                                 : arguments.format == "csv" ? csv
                                                             : text;
-    std::fwrite(report.data(), 1, report.size(), stdout);
+    print(report);
     return kDone;
 }
 
@@ -123,15 +122,11 @@ int run_shares(const SharesArguments& arguments) {
                                          load_model(arguments.model),
                                          arguments.tokens,
                                          parse_dtype(arguments.weights, "--weights"),
-                                         [&](const std::string& what) {
-                                             if (!arguments.quiet && status.due()) {
-                                                 status.say("shares: " + what);
-                                             }
-                                         });
+                                         announcer(status, "shares", arguments.quiet));
     status.clear();
     const std::string report =
         arguments.format == "json" ? shares_json(shares) : shares_text(shares);
-    std::fwrite(report.data(), 1, report.size(), stdout);
+    print(report);
     return kDone;
 }
 
@@ -168,15 +163,11 @@ int run_pipelines(const PipelineArguments& arguments) {
                                            arguments.chunk,
                                            dtype,
                                            inverses,
-                                           [&](const std::string& what) {
-                                               if (!arguments.quiet && status.due()) {
-                                                   status.say("pipeline: " + what);
-                                               }
-                                           });
+                                           announcer(status, "pipeline", arguments.quiet));
     status.clear();
     const std::string report =
         arguments.format == "json" ? pipeline_json(pipeline) : pipeline_text(pipeline);
-    std::fwrite(report.data(), 1, report.size(), stdout);
+    print(report);
     return kDone;
 }
 
@@ -186,7 +177,7 @@ std::function<int()> add_layer_command(CLI::App& app) {
     const auto arguments = std::make_shared<LayerArguments>();
     CLI::App& command = *app.add_subcommand(
         "layer", "whole decoder layers of a model: cycles by operator, share of the inverse");
-    command.add_option("-c,--config", arguments->config, "hardware file (YAML)")->required();
+    add_config_option(command, arguments->config);
     command
         .add_option(
             "-m,--model", arguments->model, "model: a file (YAML) or a name of configs/models")
@@ -230,13 +221,10 @@ std::function<int()> add_layer_command(CLI::App& app) {
                     "each: every operator pays a launch; once: the model does (captured graph)")
         ->check(CLI::IsMember({"each", "once"}))
         ->capture_default_str();
-    command.add_option(
-        "--set", arguments->sets, "override a key of the hardware file: key=value; repeatable");
-    command.add_option("--format", arguments->format, "text, json or csv")
-        ->check(CLI::IsMember({"text", "json", "csv"}))
-        ->capture_default_str();
+    add_set_option(command, arguments->sets);
+    add_format_option(command, arguments->format, true);
     command.add_option("-o,--output", arguments->output, "folder for layer.{txt,json,csv}");
-    command.add_flag("-q,--quiet", arguments->quiet, "say nothing but errors");
+    add_quiet_option(command, arguments->quiet);
     command.footer(
         "Examples:\n"
         "  npusim layer -c configs/hardware/ascend-910b.yaml -m qwen3.5-9b "
@@ -254,7 +242,7 @@ std::function<int()> add_shares_command(CLI::App& app) {
     CLI::App& command = *app.add_subcommand(
         "shares",
         "the inverse's share of a layer and of the chunked delta rule, beside published ones");
-    command.add_option("-c,--config", arguments->config, "hardware file (YAML)")->required();
+    add_config_option(command, arguments->config);
     command
         .add_option(
             "-m,--model", arguments->model, "model: a file (YAML) or a name of configs/models")
@@ -268,12 +256,9 @@ std::function<int()> add_shares_command(CLI::App& app) {
     command.add_option("--weights", arguments->weights, "weights: fp16, int8 or int4")
         ->check(CLI::IsMember({"fp16", "int8", "int4"}))
         ->capture_default_str();
-    command.add_option(
-        "--set", arguments->sets, "override a key of the hardware file: key=value; repeatable");
-    command.add_option("--format", arguments->format, "text or json")
-        ->check(CLI::IsMember({"text", "json"}))
-        ->capture_default_str();
-    command.add_flag("-q,--quiet", arguments->quiet, "say nothing but errors");
+    add_set_option(command, arguments->sets);
+    add_format_option(command, arguments->format, false);
+    add_quiet_option(command, arguments->quiet);
     command.footer("Example:\n  npusim shares -c configs/hardware/fused-local.yaml --weights int4");
     return [arguments] { return run_shares(*arguments); };
 }
@@ -282,7 +267,7 @@ std::function<int()> add_pipeline_command(CLI::App& app) {
     const auto arguments = std::make_shared<PipelineArguments>();
     CLI::App& command = *app.add_subcommand(
         "pipeline", "the chunked delta rule on real data: what each inverse does to the output");
-    command.add_option("-c,--config", arguments->config, "hardware file (YAML)")->required();
+    add_config_option(command, arguments->config);
     command.add_option("-k,--kernel",
                        arguments->kernels,
                        "inverse, parameters after a colon; repeatable; all of them if left out");
@@ -297,12 +282,9 @@ std::function<int()> add_pipeline_command(CLI::App& app) {
     command.add_option("--tokens", arguments->tokens, "the first ones; 0: all")
         ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 20))
         ->capture_default_str();
-    command.add_option(
-        "--set", arguments->sets, "override a key of the hardware file: key=value; repeatable");
-    command.add_option("--format", arguments->format, "text or json")
-        ->check(CLI::IsMember({"text", "json"}))
-        ->capture_default_str();
-    command.add_flag("-q,--quiet", arguments->quiet, "say nothing but errors");
+    add_set_option(command, arguments->sets);
+    add_format_option(command, arguments->format, false);
+    add_quiet_option(command, arguments->quiet);
     command.footer("Example:\n  npusim pipeline -c configs/hardware/ascend-910b.yaml "
                    "-k inverse/neumann -k inverse/mixed");
     return [arguments] { return run_pipelines(*arguments); };

@@ -1,27 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/app/layer.h"
+#include "sim/app/report_parts.h"
 #include "sim/app/select_report.h"
 #include "sim/app/table.h"
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace npusim::app {
 
 namespace {
 
-using json = nlohmann::ordered_json;
-
 constexpr std::int64_t kMebi = 1 << 20;
-
-std::string percent(double share) {
-    return fmt::format("{:.1f} %", 100 * share);
-}
-
-double ratio(std::int64_t part, std::int64_t whole) {
-    return static_cast<double>(part) / static_cast<double>(std::max<std::int64_t>(whole, 1));
-}
 
 std::string mebibytes(std::int64_t bytes) {
     return fmt::format("{:.1f}", static_cast<double>(bytes) / static_cast<double>(kMebi));

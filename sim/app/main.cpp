@@ -221,7 +221,7 @@ int run_kernels(const Options& options) {
         write_outputs(options.output, results);
     }
     const std::string report = formatted(results, options.format);
-    std::fwrite(report.data(), 1, report.size(), stdout);
+    print(report);
     return kDone;
 }
 
@@ -272,7 +272,7 @@ int study(const StudyArguments& arguments) {
     const std::string& report = arguments.format == "json"  ? json
                                 : arguments.format == "csv" ? csv
                                                             : text;
-    std::fwrite(report.data(), 1, report.size(), stdout);
+    print(report);
     const std::vector<std::string> off = differences(studies);
     for (const std::string& line : off) {
         spdlog::error("{}", line);
@@ -329,7 +329,7 @@ int select_kernel(const Options& options) {
         write_file(folder / "results.json", reports.at("json"));
     }
     const std::string& report = reports.at(options.format);
-    std::fwrite(report.data(), 1, report.size(), stdout);
+    print(report);
     return selection.choice() ? kDone : kFailed;
 }
 
@@ -396,7 +396,7 @@ int list(const std::string& what) {
 
 /// What every command that runs kernels takes.
 void add_job_options(CLI::App& command, Options& options) {
-    command.add_option("-c,--config", options.config, "hardware file (YAML)")->required();
+    add_config_option(command, options.config);
     command
         .add_option("-k,--kernel",
                     options.kernels,
@@ -429,13 +429,10 @@ void add_job_options(CLI::App& command, Options& options) {
     command.add_option("--seed", options.seed, "seed of made-up input")
         ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
         ->capture_default_str();
-    command.add_option(
-        "--set", options.sets, "override a key of the hardware file: key=value; repeatable");
-    command.add_option("--format", options.format, "text, json or csv")
-        ->check(CLI::IsMember({"text", "json", "csv"}))
-        ->capture_default_str();
+    add_set_option(command, options.sets);
+    add_format_option(command, options.format, true);
     command.add_flag("-v,--verbose", options.verbose, "say what is being done");
-    command.add_flag("-q,--quiet", options.quiet, "say nothing but errors");
+    add_quiet_option(command, options.quiet);
 }
 
 void add_run_options(CLI::App& command, Options& options) {
@@ -501,19 +498,15 @@ int speed(const SpeedArguments& arguments) {
     const Speed result = measure_speed(load_hardware(arguments.config, arguments.sets),
                                        parse_dtype(arguments.dtype),
                                        arguments.tokens,
-                                       [&](const std::string& what) {
-                                           if (!arguments.quiet && status.due()) {
-                                               status.say("speed: " + what);
-                                           }
-                                       });
+                                       announcer(status, "speed", arguments.quiet));
     status.clear();
     const std::string report = arguments.format == "json" ? speed_json(result) : speed_text(result);
-    std::fwrite(report.data(), 1, report.size(), stdout);
+    print(report);
     return kDone;
 }
 
 void add_speed_options(CLI::App& command, SpeedArguments& arguments) {
-    command.add_option("-c,--config", arguments.config, "hardware file (YAML)")->required();
+    add_config_option(command, arguments.config);
     command.add_option("--dtype", arguments.dtype, "operands: " + dtype_names())
         ->capture_default_str();
     command
@@ -521,12 +514,9 @@ void add_speed_options(CLI::App& command, SpeedArguments& arguments) {
             "--tokens", arguments.tokens, "tokens times heads: what each chunk size cuts up")
         ->check(CLI::Range(std::int64_t{128}, std::int64_t{1} << 24))
         ->capture_default_str();
-    command.add_option(
-        "--set", arguments.sets, "override a key of the hardware file: key=value; repeatable");
-    command.add_option("--format", arguments.format, "text or json")
-        ->check(CLI::IsMember({"text", "json"}))
-        ->capture_default_str();
-    command.add_flag("-q,--quiet", arguments.quiet, "say nothing but errors");
+    add_set_option(command, arguments.sets);
+    add_format_option(command, arguments.format, false);
+    add_quiet_option(command, arguments.quiet);
     command.footer("Example:\n  npusim speed -c configs/hardware/ascend-910b.yaml");
 }
 
@@ -543,9 +533,7 @@ void add_study_options(CLI::App& command, StudyArguments& arguments) {
     command.add_option("--seed", arguments.seed, "seed of made-up input")
         ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
         ->capture_default_str();
-    command.add_option("--format", arguments.format, "text, json or csv")
-        ->check(CLI::IsMember({"text", "json", "csv"}))
-        ->capture_default_str();
+    add_format_option(command, arguments.format, true);
     command.add_option("-o,--output", arguments.output, "folder for study-NAME.{json,csv,txt}");
     command.add_flag("-v,--verbose", arguments.verbose, "say what is being run");
     command.footer(

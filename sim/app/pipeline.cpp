@@ -6,9 +6,11 @@
 #include "kernels/delta_rule/cumulative_gate.h"
 #include "kernels/delta_rule/key_products.h"
 #include "kernels/delta_rule/wy_products.h"
+#include "kernels/inverse/accuracy.h"
 #include "kernels/inverse/inverse_operator.h"
 #include "kernels/inverse/reference.h"
 #include "sim/app/operator_run.h"
+#include "sim/app/report_parts.h"
 #include "sim/app/table.h"
 #include "sim/base/error.h"
 
@@ -16,7 +18,6 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <spdlog/spdlog.h>
 #include <utility>
@@ -25,20 +26,9 @@ namespace npusim::app {
 
 namespace {
 
-using json = nlohmann::ordered_json;
 using kernels::DeltaShape;
 using Values = std::vector<double>;
 using Inputs = std::map<std::string, const Values*>;
-
-double distance(std::span<const double> a, std::span<const double> exact) {
-    double error = 0;
-    double norm = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        error += (a[i] - exact[i]) * (a[i] - exact[i]);
-        norm += exact[i] * exact[i];
-    }
-    return error == 0 ? 0 : std::sqrt(error / norm);
-}
 
 /// The larger of two errors; NaN once there is one.
 double worse(double a, double b) {
@@ -140,10 +130,10 @@ class Chain {
         const auto elements = static_cast<std::size_t>(shape_.chunk * shape_.chunk);
         for (std::size_t at = 0; at < t.size(); at += elements) {
             row.t_worst = worse(row.t_worst,
-                                distance(std::span(t).subspan(at, elements),
-                                         std::span(exact_t_).subspan(at, elements)));
+                                inverse::relative_error(std::span(t).subspan(at, elements),
+                                                        std::span(exact_t_).subspan(at, elements)));
         }
-        row.o_error = distance(o, exact_o_);
+        row.o_error = inverse::relative_error(o, exact_o_);
         row.o_worst = worst_chunk(o);
         return row;
     }
@@ -152,7 +142,8 @@ class Chain {
         double worst = 0;
         for (const kernels::Chunk& chunk : chunks_of(shape_)) {
             for (std::int64_t h = 0; h < in_.value_heads; ++h) {
-                worst = worse(worst, distance(part(o, chunk, h), part(exact_o_, chunk, h)));
+                worst = worse(worst,
+                              inverse::relative_error(part(o, chunk, h), part(exact_o_, chunk, h)));
             }
         }
         return worst;
@@ -177,10 +168,6 @@ class Chain {
     Values a_;
     Values exact_t_;
 };
-
-json number(double value) {
-    return std::isfinite(value) ? json(value) : json(nullptr);
-}
 
 std::string error_text(double value) {
     return std::isfinite(value) ? fmt::format("{:.3g}", value) : "non-finite";
@@ -233,12 +220,11 @@ std::string pipeline_text(const Pipeline& pipeline) {
     rows.row("inverse",
              {"cycles", "all stages", "share", "T, worst error", "o, error", "o, worst chunk"});
     for (const PipelineRow& row : pipeline.rows) {
-        const double share =
-            static_cast<double>(row.inverse_cycles) / static_cast<double>(row.cycles);
+        const double share = ratio(row.inverse_cycles, row.cycles);
         rows.row(row.inverse,
                  {row.inverse_cycles == 0 ? "-" : fmt::format("{}", row.inverse_cycles),
                   row.inverse_cycles == 0 ? "-" : fmt::format("{}", row.cycles),
-                  row.inverse_cycles == 0 ? "-" : fmt::format("{:.1f} %", 100 * share),
+                  row.inverse_cycles == 0 ? "-" : percent(share),
                   error_text(row.t_worst),
                   error_text(row.o_error),
                   error_text(row.o_worst)});

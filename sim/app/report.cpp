@@ -20,10 +20,6 @@ const PipeStatistics& statistics_of(const CoreStatistics& core, Pipe pipe) {
     return core.pipes[static_cast<std::size_t>(pipe)];
 }
 
-double share(std::int64_t part, Cycles total) {
-    return total.count() == 0 ? 0 : static_cast<double>(part) / static_cast<double>(total.count());
-}
-
 std::string parameters_text(const Result& result) {
     std::string text;
     for (const kernels::Parameter& parameter : result.parameters) {
@@ -50,23 +46,8 @@ std::int64_t overhead(const Result& result) {
     return (result.statistics.total - result.statistics.last().arithmetic).count();
 }
 
-/// Mean over all cores that have the pipe: what the chip as a whole was used for.
 double chip_utilization(const Result& result, Pipe pipe) {
-    std::int64_t busy = 0;
-    std::int64_t cores = 0;
-    for (const CoreStatistics& core : result.statistics.cores) {
-        if (std::find(core.info.pipes.begin(), core.info.pipes.end(), pipe) !=
-            core.info.pipes.end()) {
-            busy += statistics_of(core, pipe).busy();
-            ++cores;
-        }
-    }
-    return cores == 0 ? std::nan("")
-                      : share(busy, result.statistics.total) / static_cast<double>(cores);
-}
-
-std::string percent(double value) {
-    return std::isnan(value) ? "-" : fmt::format("{:.1f} %", 100 * value);
+    return utilization(result.statistics, pipe, result.statistics.total.count());
 }
 
 std::string kibibytes(std::int64_t bytes) {
@@ -102,7 +83,7 @@ json pipe_json(const PipeStatistics& statistics, Cycles total) {
     return {{"busy", statistics.busy()},
             {"stall", stall},
             {"idle", statistics.idle(total)},
-            {"utilization", share(statistics.busy(), total)}};
+            {"utilization", ratio(statistics.busy(), total.count())}};
 }
 
 json pipes_json(const CoreStatistics& core, Cycles total) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/app/report_parts.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 
@@ -8,6 +9,26 @@ namespace npusim::app {
 
 json number(double value) {
     return std::isfinite(value) ? json(value) : json(nullptr);
+}
+
+double ratio(std::int64_t part, std::int64_t whole) {
+    return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+std::string percent(double share) {
+    return std::isnan(share) ? "-" : fmt::format("{:.1f} %", 100 * share);
+}
+
+double utilization(const observe::RunStatistics& statistics, Pipe pipe, std::int64_t cycles) {
+    std::int64_t busy = 0;
+    std::int64_t cores = 0;
+    for (const observe::CoreStatistics& core : statistics.cores) {
+        if (std::ranges::find(core.info.pipes, pipe) != core.info.pipes.end()) {
+            busy += core.pipes[static_cast<std::size_t>(pipe)].busy();
+            ++cores;
+        }
+    }
+    return cores == 0 ? std::nan("") : ratio(busy, cycles) / static_cast<double>(cores);
 }
 
 json parameters_json(const std::vector<kernels::Parameter>& parameters,

@@ -3,7 +3,9 @@
 
 #include "kernels/common/kernel.h"
 #include "kernels/inverse/accuracy.h"
+#include "sim/observe/statistics.h"
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -14,6 +16,14 @@ using json = nlohmann::ordered_json;
 
 /// JSON has no NaN and no infinity: null stands for "nothing finite".
 json number(double value);
+
+/// part / whole; 0 of nothing.
+double ratio(std::int64_t part, std::int64_t whole);
+/// "12.3 %", "-" for NaN.
+std::string percent(double share);
+/// Share of `cycles` in which `pipe` is busy, mean over the cores that have it: what the chip as a
+/// whole was used for. NaN if none has.
+double utilization(const observe::RunStatistics& statistics, Pipe pipe, std::int64_t cycles);
 
 /// {"order": 3, "mask": "order", ...}: the word of a value that has one.
 json parameters_json(const std::vector<kernels::Parameter>& parameters,

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/app/shares.h"
 
+#include "sim/app/report_parts.h"
 #include "sim/app/table.h"
 
-#include <algorithm>
 #include <array>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace npusim::app {
 
 namespace {
-
-using json = nlohmann::ordered_json;
 
 constexpr const char* kBaseline = "inverse/forward-substitution";
 constexpr const char* kSeries = "inverse/neumann";
@@ -66,43 +63,6 @@ constexpr std::array kPublishedPipelines{
 
 constexpr std::int64_t kShorter = 4; ///< the prompts of the second table, so that it takes seconds
 
-double ratio(std::int64_t part, std::int64_t whole) {
-    return static_cast<double>(part) / static_cast<double>(std::max<std::int64_t>(whole, 1));
-}
-
-std::int64_t sum_of(const std::vector<OperatorCost>& operators) {
-    std::int64_t sum = 0;
-    for (const OperatorCost& op : operators) {
-        sum += op.cycles;
-    }
-    return sum;
-}
-
-std::int64_t inverse_of(const std::vector<OperatorCost>& operators) {
-    return std::ranges::find(operators, Part::Inverse, &OperatorCost::part)->cycles;
-}
-
-std::vector<OperatorCost> time_steps(OperatorTimer& timer, const std::vector<Step>& steps) {
-    std::vector<OperatorCost> costs;
-    costs.reserve(steps.size());
-    for (const Step& step : steps) {
-        costs.push_back(timer.time(step));
-    }
-    return costs;
-}
-
-/// A linear layer with its feed-forward.
-std::vector<OperatorCost> layer_costs(OperatorTimer& timer,
-                                      const Decoder& decoder,
-                                      bool dense,
-                                      const KernelRequest& inverse) {
-    std::vector<OperatorCost> costs = time_steps(timer, decoder.linear_attention(inverse));
-    const auto rest =
-        time_steps(timer, dense ? decoder.dense_feed_forward() : decoder.expert_feed_forward());
-    costs.insert(costs.end(), rest.begin(), rest.end());
-    return costs;
-}
-
 PipelineShare pipeline_share(const config::HardwareConfig& hardware,
                              OperatorTimer& timer,
                              std::int64_t tokens,
@@ -117,26 +77,18 @@ PipelineShare pipeline_share(const config::HardwareConfig& hardware,
     job.batch = kSequences;
     job.tokens = tokens;
     job.chunk = published.chunk;
-    std::int64_t all = 0;
-    std::int64_t inverse = 0;
-    for (const Step& step :
-         Decoder(hardware, model, job).linear_attention(parse_request(published.inverse, {}))) {
-        if (step.part == Part::Chunk || step.part == Part::Inverse) {
-            const std::int64_t cycles = timer.time(step).cycles;
-            all += cycles;
-            inverse += step.part == Part::Inverse ? cycles : 0;
-        }
-    }
+    std::vector<Step> steps =
+        Decoder(hardware, model, job).linear_attention(parse_request(published.inverse, {}));
+    std::erase_if(steps, [](const Step& step) {
+        return step.part != Part::Chunk && step.part != Part::Inverse;
+    });
+    const LayerCost stages{"stages", 1, timer.time(steps)};
     return {published.setting,
             published.inverse,
             published.chunk,
-            ratio(inverse, all),
+            ratio(stages.cycles_of(Part::Inverse), stages.cycles()),
             published.share,
             published.source};
-}
-
-std::string percent(double share) {
-    return fmt::format("{:.1f} %", 100 * share);
 }
 
 } // namespace
@@ -155,13 +107,19 @@ Shares measure_shares(const config::HardwareConfig& hardware,
         job.weights = weights;
         const Decoder decoder(hardware, model, job);
         const bool dense = model.is_dense(model.layers);
-        const auto slow = layer_costs(timer, decoder, dense, parse_request(kBaseline, {}));
-        const auto fast = layer_costs(timer, decoder, dense, parse_request(kSeries, {}));
+        const auto with = [&](const char* inverse) {
+            return LayerCost{
+                inverse, 1, timer.time(decoder.layer(false, dense, parse_request(inverse, {})))};
+        };
+        const LayerCost slow = with(kBaseline);
+        const LayerCost fast = with(kSeries);
+        const std::int64_t slow_inverse = slow.cycles_of(Part::Inverse);
+        const std::int64_t fast_inverse = fast.cycles_of(Part::Inverse);
         shares.layers.push_back({published.chunk,
-                                 ratio(inverse_of(slow), inverse_of(fast)),
-                                 ratio(inverse_of(slow), sum_of(slow)),
-                                 ratio(inverse_of(fast), sum_of(fast)),
-                                 1 - ratio(sum_of(fast), sum_of(slow)),
+                                 ratio(slow_inverse, fast_inverse),
+                                 ratio(slow_inverse, slow.cycles()),
+                                 ratio(fast_inverse, fast.cycles()),
+                                 1 - ratio(fast.cycles(), slow.cycles()),
                                  published.speedup,
                                  published.before,
                                  published.after,
