@@ -17,9 +17,10 @@ namespace {
 
 constexpr std::array<std::string_view, 2> kCompositionNames{"split", "fused"}; // as Composition
 constexpr std::array kLocalMemories{Memory::L1, Memory::L0a, Memory::L0b, Memory::L0c, Memory::Ub};
-constexpr std::array<std::string_view, 20> kVectorOps{
-    "vadd", "vsub", "vmul",  "vdiv",  "vmax",  "vge",  "vmuls", "vadds", "vmaxs",      "vabs",
-    "vexp", "vln",  "vsqrt", "vcmax", "vcadd", "vand", "vbrcb", "vcast", "vtranspose", "vdup"};
+constexpr std::array<std::string_view, 21> kVectorOps{
+    "vadd",  "vsub",  "vmul",  "vdiv",  "vmax",  "vge",        "vmuls",
+    "vadds", "vmaxs", "vmins", "vabs",  "vexp",  "vln",        "vsqrt",
+    "vcmax", "vcadd", "vand",  "vbrcb", "vcast", "vtranspose", "vdup"};
 
 constexpr std::int64_t kKiB = 1024;
 constexpr std::int64_t kMiB = 1024 * kKiB;
@@ -39,6 +40,9 @@ constexpr Range<std::int64_t> kAlign{1, 4 * kKiB};
 template <class Io> static void describe(Io& io, ScalarConfig& scalar) {
     io.cycles("issue_cycles", scalar.issue, {1, 10'000});
     io.integer("queue_depth", scalar.queue_depth, {1, 65'536});
+    io.cycles("ub_load_cycles", scalar.ub_load, kDelay);
+    io.cycles("ub_store_cycles", scalar.ub_store, kDelay);
+    io.cycles("gm_load_cycles", scalar.gm_load, kDelay);
 }
 
 template <class Io> static void describe(Io& io, CubeFormat& format) {
@@ -61,6 +65,7 @@ template <class Io> static void describe(Io& io, VectorOpCost& cost) {
 
 template <class Io> static void describe(Io& io, VectorConfig& vector) {
     io.bytes("repeat_bytes", vector.repeat_bytes, {32, 4 * kKiB});
+    io.cycles("tail_cycles", vector.tail, kDelay);
     io.section("ops", [&](Io& ops) {
         for (const std::string_view name : kVectorOps) {
             ops.object(name, vector.ops[std::string(name)]);
@@ -94,6 +99,9 @@ template <class Io> static void describe(Io& io, GmConfig& gm) {
 template <class Io> static void describe(Io& io, SyncConfig& sync) {
     io.cycles("set_flag_cycles", sync.set_flag, kDelay);
     io.cycles("wait_flag_cycles", sync.wait_flag, kDelay);
+    io.cycles("pipe_barrier_cycles", sync.pipe_barrier, kDelay);
+    io.cycles("barrier_all_cycles", sync.barrier_all, kDelay);
+    io.cycles("sync_all_cycles", sync.sync_all, kDelay);
     io.cycles("cross_core_cycles", sync.cross_core, kDelay);
     io.integer("flag_ids", sync.flag_ids, kFlagIds);
     io.integer("cross_flag_ids", sync.cross_flag_ids, kFlagIds);

@@ -48,8 +48,13 @@ struct VectorOpCost {
 };
 
 /// Vector unit. A repeat covers `repeat_bytes` of one operand.
+///
+/// The last `tail` cycles of an op overlap the next one, unless that one uses the result or is a
+/// flag or a barrier: an op alone takes its whole line, ops in a row that do not depend on each
+/// other less.
 struct VectorConfig {
     std::int64_t repeat_bytes = 0;
+    Cycles tail;
     std::map<std::string, VectorOpCost> ops; ///< by mnemonic, e.g. "vadd"
 };
 
@@ -57,6 +62,9 @@ struct VectorConfig {
 struct ScalarConfig {
     Cycles issue;                 ///< cycles between two dispatched instructions
     std::int64_t queue_depth = 0; ///< instructions waiting in front of each pipe
+    Cycles ub_load;               ///< for one element of UB, read
+    Cycles ub_store;              ///< for one element of UB, written
+    Cycles gm_load;               ///< for one element of GM, read
 };
 
 struct BufferConfig {
@@ -87,7 +95,10 @@ struct GmConfig {
 struct SyncConfig {
     Cycles set_flag;
     Cycles wait_flag;
-    Cycles cross_core;         ///< delay from a cross-core set to the other core seeing it
+    Cycles pipe_barrier; ///< of a pipe_barrier itself, beside what it waits for
+    Cycles barrier_all;  ///< of a barrier of all pipes itself
+    Cycles sync_all;     ///< from the last core's arrival at a barrier of the chip to its release
+    Cycles cross_core;   ///< delay from a cross-core set to the other core seeing it
     std::int64_t flag_ids = 0; ///< event ids per ordered pair of pipes
     std::int64_t cross_flag_ids = 0;
 };

@@ -226,6 +226,9 @@ void run(const isa::Vadds& op, CoreMemory& memory) {
 void run(const isa::Vmaxs& op, CoreMemory& memory) {
     unary(op, memory, [&op](float value) { return larger(value, op.value); });
 }
+void run(const isa::Vmins& op, CoreMemory& memory) {
+    unary(op, memory, [&op](float value) { return -larger(-value, -op.value); });
+}
 /// In double precision, so that the bits do not depend on a host's fp32 library.
 template <double (*function)(double)>
 void transcendental(const isa::VectorUnary& op, CoreMemory& memory) {
@@ -314,6 +317,15 @@ void run(const isa::SetFlag& /*op*/, CoreMemory& /*memory*/) {}
 void run(const isa::WaitFlag& /*op*/, CoreMemory& /*memory*/) {}
 void run(const isa::CrossSet& /*op*/, CoreMemory& /*memory*/) {}
 void run(const isa::CrossWait& /*op*/, CoreMemory& /*memory*/) {}
+void run(const isa::PipeBarrier& /*op*/, CoreMemory& /*memory*/) {}
+void run(const isa::BarrierAll& /*op*/, CoreMemory& /*memory*/) {}
+void run(const isa::SyncAll& /*op*/, CoreMemory& /*memory*/) {}
+void run(const isa::ScalarWork& /*op*/, CoreMemory& /*memory*/) {}
+void run(const isa::ScalarLoad& /*op*/, CoreMemory& /*memory*/) {}
+
+void run(const isa::ScalarStore& op, CoreMemory& memory) {
+    store(op.to, memory, std::vector<float>{op.value});
+}
 
 } // namespace
 

@@ -26,6 +26,7 @@ struct Stream {
     std::size_t next = 0;
     std::map<std::tuple<Pipe, Pipe, std::int32_t>, std::int64_t> flags;
     std::map<std::int32_t, std::int64_t> cross_flags;
+    bool at_barrier = false; ///< of the chip
 
     /// The instruction to execute next, or nullptr at the end.
     const isa::Instruction* head() {
@@ -48,7 +49,7 @@ class Runner {
         : hardware_(hardware) {
         for (const isa::CoreId id : isa::core_ids(hardware)) {
             streams_.push_back(std::make_unique<Stream>(
-                Stream{id, program(id), CoreMemory(hardware, gm), nullptr, 0, {}, {}}));
+                Stream{id, program(id), CoreMemory(hardware, gm), nullptr, 0, {}, {}, false}));
         }
     }
 
@@ -60,6 +61,13 @@ class Runner {
                 while (stream->head() != nullptr && step(*stream)) {
                     progress = true;
                 }
+            }
+            if (std::ranges::all_of(streams_, [](const auto& s) { return s->at_barrier; })) {
+                for (const auto& stream : streams_) {
+                    stream->at_barrier = false;
+                    ++stream->next;
+                }
+                progress = true;
             }
         }
         for (const auto& stream : streams_) {
@@ -83,6 +91,9 @@ class Runner {
                 return false;
             }
             --raised;
+        } else if (std::holds_alternative<isa::SyncAll>(instruction)) {
+            stream.at_barrier = true;
+            return false;
         } else if (const auto* set = std::get_if<isa::CrossSet>(&instruction)) {
             target(stream, set->target).cross_flags[set->id] += 1;
         } else if (const auto* raise = std::get_if<isa::SetFlag>(&instruction)) {

@@ -82,6 +82,24 @@ std::string operands(const CrossSet& op) {
 std::string operands(const CrossWait& op) {
     return fmt::format("{} #{}", to_string(op.pipe), op.id);
 }
+std::string operands(const PipeBarrier& op) {
+    return std::string(to_string(op.pipe));
+}
+std::string operands(const BarrierAll& /*op*/) {
+    return {};
+}
+std::string operands(const SyncAll& /*op*/) {
+    return {};
+}
+std::string operands(const ScalarWork& op) {
+    return fmt::format("{}", op.cycles);
+}
+std::string operands(const ScalarLoad& op) {
+    return text(op.from);
+}
+std::string operands(const ScalarStore& op) {
+    return fmt::format("{}, {}", text(op.to), op.value);
+}
 
 /// `instruction` breaks a rule that the hardware file sets under `key`.
 [[noreturn]] void refuse(const Instruction& instruction,
@@ -301,8 +319,6 @@ requires std::is_same_v<Flag, SetFlag> || std::is_same_v<Flag, WaitFlag>
 void check_op(const Flag& op, const Checker& checker) {
     checker.flag("sync.flag_ids", op.id, checker.hardware().sync.flag_ids);
     checker.require(op.from != op.to, "a flag joins two different pipes");
-    checker.require(op.from != Pipe::Scalar && op.to != Pipe::Scalar,
-                    "the scalar unit takes no flags");
 }
 
 void check_op(const CrossSet& op, const Checker& checker) {
@@ -316,6 +332,28 @@ void check_op(const CrossSet& op, const Checker& checker) {
 
 void check_op(const CrossWait& op, const Checker& checker) {
     checker.flag("sync.cross_flag_ids", op.id, checker.hardware().sync.cross_flag_ids);
+}
+
+void check_op(const PipeBarrier& op, const Checker& checker) {
+    checker.require(op.pipe != Pipe::Scalar, "the scalar unit has no barrier of its own");
+}
+void check_op(const BarrierAll& /*op*/, const Checker& /*checker*/) {}
+void check_op(const SyncAll& /*op*/, const Checker& /*checker*/) {}
+void check_op(const ScalarWork& op, const Checker& checker) {
+    checker.require(op.cycles >= 0, "cycles must not be negative");
+}
+
+void check_element(const Tile& tile, const Checker& checker) {
+    checker.tile("element", tile);
+    checker.require(tile.rows == 1 && tile.cols == 1, "the scalar unit takes one element");
+    checker.require(tile.memory == Memory::Ub || tile.memory == Memory::Gm,
+                    "the scalar unit reaches UB and GM");
+}
+void check_op(const ScalarLoad& op, const Checker& checker) {
+    check_element(op.from, checker);
+}
+void check_op(const ScalarStore& op, const Checker& checker) {
+    check_element(op.to, checker);
 }
 
 template <std::size_t... I> std::vector<OpDoc> docs(std::index_sequence<I...> /*unused*/) {
@@ -345,6 +383,9 @@ Accesses accesses(const Instruction& instruction) {
                 return {{{{&op.a}, {&op.b}, {&op.c, true}}}, 3};
             } else if constexpr (requires { op.a; }) {
                 return {{{{&op.a}, {&op.b}, {&op.to, true}}}, 3};
+            } else if constexpr (
+                requires { op.from.dtype; } && !requires { op.to; }) {
+                return {{{{&op.from}}}, 1};
             } else if constexpr (requires { op.from.dtype; }) {
                 return {{{{&op.from}, {&op.to, true}}}, 2};
             } else if constexpr (requires { op.to.dtype; }) {
@@ -354,6 +395,24 @@ Accesses accesses(const Instruction& instruction) {
             }
         },
         instruction);
+}
+
+bool depends(const Instruction& later, const Instruction& earlier) {
+    const Accesses before = accesses(earlier);
+    const Accesses after = accesses(later);
+    for (const Access& write : before.all()) {
+        if (!write.write) {
+            continue;
+        }
+        for (const Access& access : after.all()) {
+            if (access.tile->memory == write.tile->memory &&
+                access.tile->address < write.tile->end() &&
+                write.tile->address < access.tile->end()) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 const config::LinkConfig& link_of(const Instruction& instruction,
@@ -394,6 +453,12 @@ Pipe pipe_of(const Instruction& instruction, const config::HardwareConfig& hardw
             [](const WaitFlag& op) { return op.to; },
             [](const CrossSet& op) { return op.pipe; },
             [](const CrossWait& op) { return op.pipe; },
+            [](const PipeBarrier& op) { return op.pipe; },
+            [](const BarrierAll&) { return Pipe::Scalar; },
+            [](const SyncAll&) { return Pipe::Scalar; },
+            [](const ScalarWork&) { return Pipe::Scalar; },
+            [](const ScalarLoad&) { return Pipe::Scalar; },
+            [](const ScalarStore&) { return Pipe::Scalar; },
         },
         instruction);
 }

@@ -34,6 +34,9 @@ struct Accesses {
 };
 Accesses accesses(const Instruction& instruction);
 
+/// Whether `later` reads or writes what `earlier` writes.
+bool depends(const Instruction& later, const Instruction& earlier);
+
 /// The path that carries `from` to `to`. Throws ProgramError if the chip has none.
 const config::LinkConfig& link_of(const Instruction& instruction,
                                   const Tile& to,

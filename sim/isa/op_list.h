@@ -7,6 +7,7 @@
 #include "sim/isa/ops/sync.h"
 #include "sim/isa/ops/vector_ops.h"
 
+#include <type_traits>
 #include <variant>
 
 namespace npusim::isa {
@@ -25,6 +26,7 @@ using Instruction = std::variant<Copy,
                                  Vmuls,
                                  Vadds,
                                  Vmaxs,
+                                 Vmins,
                                  Vabs,
                                  Vexp,
                                  Vln,
@@ -39,7 +41,20 @@ using Instruction = std::variant<Copy,
                                  SetFlag,
                                  WaitFlag,
                                  CrossSet,
-                                 CrossWait>;
+                                 CrossWait,
+                                 PipeBarrier,
+                                 BarrierAll,
+                                 SyncAll,
+                                 ScalarWork,
+                                 ScalarLoad,
+                                 ScalarStore>;
+
+/// Whether an op orders others rather than doing work itself.
+template <class Op>
+inline constexpr bool is_sync =
+    std::is_same_v<Op, SetFlag> || std::is_same_v<Op, WaitFlag> || std::is_same_v<Op, CrossSet> ||
+    std::is_same_v<Op, CrossWait> || std::is_same_v<Op, PipeBarrier> ||
+    std::is_same_v<Op, BarrierAll> || std::is_same_v<Op, SyncAll>;
 
 /// Combines lambdas into one visitor.
 template <class... F> struct Overloaded : F... { using F::operator()...; };

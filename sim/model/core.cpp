@@ -51,28 +51,35 @@ bool Core::fetch() {
     return true;
 }
 
-/// Feeds the pipes in program order, one instruction every scalar.issue cycles. Only a full queue
-/// stops it; until then it runs ahead of the kernel, stamping each instruction with its issue time.
+/// Feeds the pipes in program order, one instruction every scalar.issue cycles. A full queue stops
+/// it, and so does what the scalar unit itself has to wait for; until then it runs ahead of the
+/// kernel, stamping each instruction with its issue time.
 void Core::dispatch() {
     try {
         if (local_ < hardware_.launch) {
             for (const Pipe pipe : setup_.info.pipes) {
                 span(pipe, observe::State::Launch, Cycles{0}, hardware_.launch, nullptr);
             }
-            local_ = hardware_.launch;
+            local_ = accounted_ = hardware_.launch;
         }
         if (waits_for_room_ && !unit(*waits_for_room_)->full()) {
             waits_for_room_.reset();
             if (now() > local_) {
                 span(Pipe::Scalar, observe::State::QueueFull, local_, now(), nullptr);
-                local_ = now();
+                local_ = accounted_ = now();
             }
         }
-        const Cycles busy_from = local_;
         while (fetch()) {
             const isa::Instruction& instruction = (*block_)[next_];
             isa::check(instruction, hardware_);
             const Pipe pipe = isa::pipe_of(instruction, hardware_);
+            if (pipe == Pipe::Scalar) {
+                if (!run_scalar(instruction)) {
+                    break;
+                }
+                ++next_;
+                continue;
+            }
             PipeUnit* target = unit(pipe);
             if (target == nullptr) {
                 throw ProgramError(fmt::format("{}: {} has no {} pipe",
@@ -89,12 +96,104 @@ void Core::dispatch() {
             target->push(instruction, local_);
             ++next_;
         }
-        if (local_ > busy_from) {
-            span(Pipe::Scalar, observe::State::Busy, busy_from, local_, nullptr);
-        }
+        account();
     } catch (...) {
         fail();
     }
+}
+
+/// The scalar unit has been busy up to its own time.
+void Core::account() {
+    if (local_ > accounted_) {
+        span(Pipe::Scalar, observe::State::Busy, accounted_, local_, nullptr);
+        accounted_ = local_;
+    }
+}
+
+/// Does an instruction of the scalar unit; false if it has to wait, with what it waits for set as
+/// the next trigger.
+bool Core::run_scalar(const isa::Instruction& instruction) {
+    if (!std::holds_alternative<isa::ScalarWork>(instruction) &&
+        !std::holds_alternative<isa::ScalarLoad>(instruction)) {
+        if (local_ > now()) { // it meets the other pipes, whose time is the kernel's
+            next_trigger(to_time(local_ - now()));
+            return false;
+        }
+        account();
+        if (!scalar_may_pass(instruction)) {
+            held_by_ = &instruction;
+            return false;
+        }
+        held_by_ = nullptr;
+        if (now() > local_) {
+            const bool cross = std::holds_alternative<isa::CrossWait>(instruction) ||
+                               std::holds_alternative<isa::SyncAll>(instruction);
+            span(Pipe::Scalar,
+                 cross ? observe::State::CrossCore : observe::State::Flag,
+                 local_,
+                 now(),
+                 &instruction);
+            local_ = accounted_ = now();
+        }
+        complete(instruction);
+    }
+    local_ += timing::cost(instruction, hardware_);
+    return true;
+}
+
+/// Whether the scalar unit may go on; if not, sets the next trigger.
+bool Core::scalar_may_pass(const isa::Instruction& instruction) {
+    if (std::holds_alternative<isa::BarrierAll>(instruction)) {
+        return pipes_settled();
+    }
+    if (std::holds_alternative<isa::SyncAll>(instruction)) {
+        if (!std::exchange(arrived_, true)) {
+            host_.arrive();
+        }
+        if (release_ && *release_ <= now()) {
+            release_.reset();
+            arrived_ = false;
+            return true;
+        }
+        if (release_) {
+            next_trigger(to_time(*release_ - now()));
+            return false;
+        }
+    } else if (pass(instruction)) {
+        return true;
+    }
+    next_trigger(scalar_wake_);
+    return false;
+}
+
+bool Core::pipes_settled() {
+    Cycles settled = now();
+    for (const auto& pipe : units_) {
+        if (pipe == nullptr) {
+            continue;
+        }
+        if (!pipe->drained()) {
+            next_trigger(scalar_wake_);
+            return false;
+        }
+        settled = std::max(settled, pipe->settled());
+    }
+    if (settled > now()) {
+        next_trigger(to_time(settled - now()));
+        return false;
+    }
+    return true;
+}
+
+void Core::wake_scalar() {
+    if (held_by_ != nullptr) {
+        scalar_wake_.notify(sc_core::SC_ZERO_TIME);
+    }
+}
+
+void Core::release(Cycles at) {
+    release_ = at;
+    wake_scalar();
 }
 
 void Core::cross_raise(std::int32_t id) {
@@ -114,6 +213,7 @@ void Core::deliver_cross() {
             pipe->flag_raised();
         }
     }
+    wake_scalar();
     if (!crossings_.empty()) {
         crossing_.notify(to_time(crossings_.front().at - now()));
     }
@@ -130,24 +230,28 @@ bool Core::pass(const isa::Instruction& instruction) {
 }
 
 PipeHost::Timing Core::begin(const isa::Instruction& instruction, Cycles start) {
-    const Cycles alone = start + timing::cost(instruction, hardware_);
+    const Cycles full = start + timing::cost(instruction, hardware_);
+    const Cycles alone = full - timing::tail(instruction, hardware_);
     for (observe::Observer* observer : observers_) {
         observer->on_start({setup_.index, isa::pipe_of(instruction, hardware_), start, alone});
     }
     const timing::GmTraffic traffic = timing::gm_traffic(instruction, hardware_);
     if (traffic.bytes == 0) {
-        return {alone, alone};
+        return {alone, alone, full};
     }
     for (observe::Observer* observer : observers_) {
         observer->on_gm({setup_.index, traffic.bytes, traffic.write, traffic.cold});
     }
-    return {alone, gm->transfer(start, alone, traffic)};
+    const Cycles end = gm->transfer(start, alone, traffic);
+    return {alone, end, end};
 }
 
 void Core::complete(const isa::Instruction& instruction) {
     if (const auto* set = std::get_if<isa::SetFlag>(&instruction)) {
         flags_.raise(set->from, set->to, set->id);
-        if (PipeUnit* waiter = unit(set->to); waiter != nullptr) {
+        if (set->to == Pipe::Scalar) {
+            wake_scalar();
+        } else if (PipeUnit* waiter = unit(set->to); waiter != nullptr) {
             waiter->flag_raised();
         }
     } else if (const auto* cross = std::get_if<isa::CrossSet>(&instruction)) {
@@ -182,6 +286,10 @@ std::string Core::report() const {
                             setup_.info.name,
                             to_string(*waits_for_room_),
                             unit(*waits_for_room_)->queued());
+    }
+    if (held_by_ != nullptr) {
+        text +=
+            fmt::format("  {}.scalar: waits at `{}`\n", setup_.info.name, isa::to_text(*held_by_));
     }
     for (const auto& pipe : units_) {
         if (pipe == nullptr) {

@@ -37,6 +37,8 @@ class CoreHost {
     virtual ~CoreHost() = default;
     /// Raises cross-core event `id` of core `target` in the AI core of core `source`.
     virtual void cross_set(std::size_t source, std::int32_t target, std::int32_t id) = 0;
+    /// A core has come to a barrier of the chip; all are released once the last one has.
+    virtual void arrive() = 0;
     virtual void fail() noexcept = 0;
 };
 
@@ -62,6 +64,8 @@ class Core : public sc_core::sc_module, private PipeHost {
 
     /// Raises cross-core event `id` once the signal has crossed.
     void cross_raise(std::int32_t id);
+    /// Lets the core go on behind its SyncAll at `at`.
+    void release(Cycles at);
     [[nodiscard]] bool finished() const;
     /// One line per pipe: what it waits for and who should set it.
     [[nodiscard]] std::string report() const;
@@ -70,6 +74,11 @@ class Core : public sc_core::sc_module, private PipeHost {
   private:
     void dispatch();
     bool fetch();
+    bool run_scalar(const isa::Instruction& instruction);
+    bool scalar_may_pass(const isa::Instruction& instruction);
+    bool pipes_settled();
+    void account();
+    void wake_scalar();
     void deliver_cross();
     PipeUnit* unit(Pipe pipe) const { return units_[static_cast<std::size_t>(pipe)].get(); }
 
@@ -81,6 +90,7 @@ class Core : public sc_core::sc_module, private PipeHost {
               Cycles start,
               Cycles end,
               const isa::Instruction* instruction) override;
+    void drained() override { wake_scalar(); }
     void fail() noexcept override { host_.fail(); }
 
     const config::HardwareConfig& hardware_;
@@ -95,7 +105,12 @@ class Core : public sc_core::sc_module, private PipeHost {
     std::size_t next_ = 0;        ///< index in block_
     bool fetched_all_ = false;
     Cycles local_; ///< the dispatcher's own time; runs ahead of the kernel while queues have room
+    Cycles accounted_; ///< up to here the dispatcher's time is in spans
     std::optional<Pipe> waits_for_room_;
+    const isa::Instruction* held_by_ = nullptr; ///< what the scalar unit waits at
+    sc_core::sc_event scalar_wake_;
+    bool arrived_ = false; ///< at a SyncAll
+    std::optional<Cycles> release_;
 
     struct Crossing {
         Cycles at;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/model/pipe_unit.h"
 
+#include "sim/isa/instruction.h"
 #include "sim/model/clock.h"
 
 #include <algorithm>
@@ -10,14 +11,9 @@ namespace npusim::model {
 
 namespace {
 
+/// Flags and barriers.
 bool is_sync(const isa::Instruction& instruction) {
-    return std::visit(isa::Overloaded{
-                          [](const isa::SetFlag&) { return true; },
-                          [](const isa::WaitFlag&) { return true; },
-                          [](const isa::CrossSet&) { return true; },
-                          [](const isa::CrossWait&) { return true; },
-                          [](const auto&) { return false; },
-                      },
+    return std::visit([](const auto& op) { return isa::is_sync<std::decay_t<decltype(op)>>; },
                       instruction);
 }
 
@@ -55,6 +51,9 @@ void PipeUnit::step() {
         }
         while (start_next()) {
         }
+        if (drained()) {
+            host_.drained();
+        }
     } catch (...) {
         host_.fail();
     }
@@ -73,6 +72,12 @@ void PipeUnit::finish_current() {
     host_.complete(current_);
 }
 
+bool PipeUnit::needs_settled(const isa::Instruction& head) const {
+    return std::holds_alternative<isa::SetFlag>(head) ||
+           std::holds_alternative<isa::CrossSet>(head) ||
+           std::holds_alternative<isa::PipeBarrier>(head) || isa::depends(head, current_);
+}
+
 /// Starts the head if it can; true if it ended at once and the next may start in the same cycle.
 bool PipeUnit::start_next() {
     if (queue_.empty()) {
@@ -81,6 +86,11 @@ bool PipeUnit::start_next() {
     const Entry& head = queue_.front();
     if (head.issued > now()) {
         wake_.notify(to_time(head.issued - now()));
+        return false;
+    }
+    if (settled_ > now() && needs_settled(head.instruction)) {
+        host_.span(pipe_, observe::State::Sync, now(), settled_, &head.instruction);
+        wake_.notify(to_time(settled_ - now()));
         return false;
     }
     if (!host_.pass(head.instruction)) {
@@ -103,6 +113,7 @@ bool PipeUnit::start_next() {
     start_ = now();
     const PipeHost::Timing timing = host_.begin(current_, start_);
     alone_ = timing.alone;
+    settled_ = std::max(settled_, timing.settled);
     executing_ = true;
     if (timing.end > start_) {
         wake_.notify(to_time(timing.end - start_));

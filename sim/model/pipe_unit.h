@@ -25,10 +25,11 @@ class PipeHost {
     /// Consumes the flag `instruction` waits for; true if it is no wait or the flag was raised.
     virtual bool pass(const isa::Instruction& instruction) = 0;
     /// The end of `instruction` when it starts at `start`: `alone` on an idle chip, `end` on this
-    /// one.
+    /// one, `settled` when its result may be used.
     struct Timing {
         Cycles alone;
         Cycles end;
+        Cycles settled;
     };
     virtual Timing begin(const isa::Instruction& instruction, Cycles start) = 0;
     /// Applies the effect of `instruction`: data, flags.
@@ -38,6 +39,7 @@ class PipeHost {
                       Cycles start,
                       Cycles end,
                       const isa::Instruction* instruction) = 0;
+    virtual void drained() = 0;       ///< the pipe has nothing left to do
     virtual void fail() noexcept = 0; ///< hands the current exception to the simulation
 };
 
@@ -60,6 +62,8 @@ class PipeUnit : public sc_core::sc_module {
 
     [[nodiscard]] Pipe pipe() const { return pipe_; }
     [[nodiscard]] bool drained() const { return queue_.empty() && !executing_; }
+    /// When the result of the last instruction may be used.
+    [[nodiscard]] Cycles settled() const { return settled_; }
     /// The instruction this pipe is held by, or nullptr.
     [[nodiscard]] const isa::Instruction* blocked_on() const {
         return blocked_ ? &queue_.front().instruction : nullptr;
@@ -75,14 +79,17 @@ class PipeUnit : public sc_core::sc_module {
     void step();
     void finish_current();
     bool start_next();
+    /// Whether the head has to wait until the last instruction is settled.
+    [[nodiscard]] bool needs_settled(const isa::Instruction& head) const;
 
     Pipe pipe_;
     std::size_t queue_depth_;
     PipeHost& host_;
     std::deque<Entry> queue_;
-    isa::Instruction current_; ///< while executing_
+    isa::Instruction current_; ///< the last one begun
     Cycles start_;
     Cycles alone_;
+    Cycles settled_;
     bool executing_ = false;
     bool blocked_ = false; ///< the head waits for a flag
     Cycles blocked_since_;

@@ -64,7 +64,8 @@ class Chip : public sc_core::sc_module, private CoreHost {
          const config::HardwareConfig& hardware,
          const Job& job,
          const observe::Observers& observers)
-        : sc_module(name), ids_(isa::core_ids(hardware)), gm_("gm", hardware.gm) {
+        : sc_module(name), hardware_(hardware), ids_(isa::core_ids(hardware)),
+          gm_("gm", hardware.gm) {
         CoreHost& self = *this;
         for (std::size_t i = 0; i < ids_.size(); ++i) {
             const observe::CoreInfo info = core_info(hardware, ids_[i]);
@@ -113,6 +114,14 @@ class Chip : public sc_core::sc_module, private CoreHost {
         const std::size_t first = source - static_cast<std::size_t>(ids_[source].unit);
         cores_[first + static_cast<std::size_t>(target)]->cross_raise(id);
     }
+    void arrive() override {
+        if (++arrived_ == cores_.size()) {
+            arrived_ = 0;
+            for (const auto& core : cores_) {
+                core->release(now() + hardware_.sync.sync_all);
+            }
+        }
+    }
     void fail() noexcept override {
         if (!error_) { // the first error is the one to show; later ones may follow from it
             error_ = std::current_exception();
@@ -120,7 +129,9 @@ class Chip : public sc_core::sc_module, private CoreHost {
         }
     }
 
+    const config::HardwareConfig& hardware_;
     std::vector<isa::CoreId> ids_;
+    std::size_t arrived_ = 0; ///< cores that stand at a barrier of the chip
     GlobalMemoryModule gm_;
     std::vector<std::unique_ptr<Core>> cores_;
     std::exception_ptr error_;

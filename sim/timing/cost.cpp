@@ -96,6 +96,14 @@ struct CostOf {
     Cycles operator()(const isa::WaitFlag& /*op*/) const { return hardware.sync.wait_flag; }
     Cycles operator()(const isa::CrossSet& /*op*/) const { return hardware.sync.set_flag; }
     Cycles operator()(const isa::CrossWait& /*op*/) const { return hardware.sync.wait_flag; }
+    Cycles operator()(const isa::PipeBarrier& /*op*/) const { return hardware.sync.pipe_barrier; }
+    Cycles operator()(const isa::BarrierAll& /*op*/) const { return hardware.sync.barrier_all; }
+    Cycles operator()(const isa::SyncAll& /*op*/) const { return hardware.sync.wait_flag; }
+    Cycles operator()(const isa::ScalarWork& op) const { return Cycles{op.cycles}; }
+    Cycles operator()(const isa::ScalarLoad& op) const {
+        return op.from.memory == Memory::Gm ? hardware.scalar.gm_load : hardware.scalar.ub_load;
+    }
+    Cycles operator()(const isa::ScalarStore& /*op*/) const { return hardware.scalar.ub_store; }
 };
 
 GmTraffic traffic(const Tile& to, const Tile& from, bool cold, std::int64_t line) {
@@ -119,6 +127,12 @@ repeats(std::int64_t rows, std::int64_t row_bytes, bool dense, std::int64_t repe
 
 Cycles cost(const isa::Instruction& instruction, const HardwareConfig& hardware) {
     return std::visit(CostOf{instruction, hardware}, instruction);
+}
+
+Cycles tail(const isa::Instruction& instruction, const HardwareConfig& hardware) {
+    const bool vector =
+        isa::pipe_of(instruction, hardware) == Pipe::Vector && isa::accesses(instruction).count > 0;
+    return vector ? std::min(hardware.vector.tail, cost(instruction, hardware)) : Cycles{};
 }
 
 GmTraffic gm_traffic(const isa::Instruction& instruction, const HardwareConfig& hardware) {

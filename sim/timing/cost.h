@@ -16,6 +16,9 @@ namespace npusim::timing {
 /// Throws ProgramError for a path the chip lacks.
 Cycles cost(const isa::Instruction& instruction, const config::HardwareConfig& hardware);
 
+/// Those of its cycles that overlap the next op of its pipe, if that is independent.
+Cycles tail(const isa::Instruction& instruction, const config::HardwareConfig& hardware);
+
 /// Vector repeats of an op over `rows` rows of `row_bytes` bytes: whole repeats over the lot if
 /// `dense`, otherwise whole repeats per row.
 std::int64_t

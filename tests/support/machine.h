@@ -26,9 +26,10 @@ inline config::HardwareConfig tiny() {
     machine.name = "tiny";
     machine.ai_cores = 1;
     machine.launch = Cycles{0};
-    machine.scalar = {Cycles{1}, 4};
+    machine.scalar = {Cycles{1}, 4, Cycles{1}, Cycles{1}, Cycles{1}};
     machine.cube.startup = Cycles{6};
     machine.cube.formats[DType::Fp16] = {16, 16, 16, 1};
+    machine.vector.tail = Cycles{0};
     machine.sync.set_flag = Cycles{1};
     machine.sync.wait_flag = Cycles{1};
     for (config::LinkConfig& link : machine.links) {

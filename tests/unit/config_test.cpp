@@ -150,7 +150,7 @@ TEST_CASE("every number of a shipped file names its source") {
 
 TEST_CASE("an unknown key is reported at the key with the nearest known one") {
     CHECK(edit_error("  startup_cycles: 6", "  startup_cycles: 6\n  startup_cycle: 6") ==
-          "hw.yaml:13:3: cube.startup_cycle: unknown key (did you mean 'startup_cycles'?)");
+          "hw.yaml:16:3: cube.startup_cycle: unknown key (did you mean 'startup_cycles'?)");
     CHECK(edit_error("    vadd:", "    vexq: {slope: 2, base: 31}\n    vadd:") ==
           place("    vadd:", 5) + "vector.ops.vexq: unknown key (did you mean 'vexp'?)");
 }
@@ -244,7 +244,7 @@ TEST_CASE("YAML that would be ignored or surprise is refused") {
                 "hw.yaml:5:15: vector_cores: got an alias (write the value out), needs a value") ==
         0);
     CHECK(edit_error("  startup_cycles: 6", "  startup_cycles: 6\n  <<: {a: 1}") ==
-          "hw.yaml:13:3: cube.<<: merge keys are not supported, write the keys out");
+          "hw.yaml:16:3: cube.<<: merge keys are not supported, write the keys out");
     CHECK(text_error("name: !!str 3\n") ==
           "hw.yaml:1:7: the tag tag:yaml.org,2002:str is not supported");
     CHECK(text_error("? [a]\n: 2\n") == "hw.yaml:1:3: a key must be a plain word, got a list");
@@ -330,7 +330,7 @@ TEST_CASE("a cube has the formats its file lists, at least one") {
     CHECK(ascend.cube.format_names() == "fp32, fp16, bf16, int8, int4");
     CHECK(ascend.cube_format(DType::Int8).accumulator == DType::Int32);
     CHECK_THROWS_WITH(ascend.cube_format(DType::Fp8E4m3),
-                      kAscend + ":30:3: cube.formats: no format fp8e4m3 "
+                      kAscend + ":33:3: cube.formats: no format fp8e4m3 "
                                 "(allowed: fp32, fp16, bf16, int8, int4)");
     const HardwareConfig fused = load_hardware(kConfigs + "fused-local.yaml");
     for (const DType dtype : kDTypes) {

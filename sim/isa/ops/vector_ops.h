@@ -86,6 +86,12 @@ struct Vmaxs : VectorUnary {
     static constexpr std::string_view kDoc = "to[R,C] = the larger of from and value";
     float value = 0;
 };
+/// NaN where `from` is.
+struct Vmins : VectorUnary {
+    static constexpr std::string_view kName = "vmins";
+    static constexpr std::string_view kDoc = "to[R,C] = the smaller of from and value";
+    float value = 0;
+};
 /// The functions below are rounded once, from double precision.
 struct Vexp : VectorUnary {
     static constexpr std::string_view kName = "vexp";
