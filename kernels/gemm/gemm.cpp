@@ -42,8 +42,7 @@ isa::Program Gemm::program(isa::CoreId core) const {
     const std::int64_t rows = ceil_div(shape_.m, t.m);
     const std::int64_t cols = ceil_div(shape_.n, t.n);
     const bool input_spills = spills(x_.bytes());
-    const Range mine = worker->of(rows * cols);
-    for (std::int64_t tile = mine.begin; tile < mine.end; ++tile) {
+    for (std::int64_t tile = worker->index; tile < rows * cols; tile += worker->count) {
         const std::int64_t row = tile % rows * t.m;
         const std::int64_t col = tile / rows * t.n;
         const std::int64_t m = std::min(t.m, shape_.m - row);
@@ -53,7 +52,7 @@ isa::Program Gemm::program(isa::CoreId core) const {
             const std::int64_t depth = std::min(t.slab, shape_.k - slab);
             product.add(sum,
                         {x_.block(row, slab, m, depth), input_spills},
-                        {w_.block(slab, col, depth, n), row == 0},
+                        {w_.block(slab, col, depth, n), row == 0 || hardware().gm.l2_tracked},
                         slab > 0);
             co_yield s.take();
         }

@@ -19,8 +19,9 @@ struct GemmShape {
 ///
 /// A core forms tiles of Y; the panels of X and W along k pass L1 in slabs and L0A/L0B in slices,
 /// everything in two buffers in turn. The tile is the one whose slowest pipe is fastest by closed
-/// form. Tiles are dealt with m fastest, so that a panel of W is read from HBM once and then found
-/// in L2, since the tiles that share it follow each other.
+/// form. Tiles are dealt in turn with m fastest: the cores work on the same few panels of W at a
+/// time, so that one is read from HBM once and then found in L2, and X goes round in L2 between
+/// them.
 class Gemm : public Operator {
   public:
     Gemm(const config::HardwareConfig& hardware, const GemmShape& shape);

@@ -16,11 +16,12 @@ namespace npusim::config {
 namespace {
 
 constexpr std::array<std::string_view, 2> kCompositionNames{"split", "fused"}; // as Composition
+constexpr std::array<std::string_view, 2> kNoYes{"no", "yes"};                 // as bool
 constexpr std::array kLocalMemories{Memory::L1, Memory::L0a, Memory::L0b, Memory::L0c, Memory::Ub};
-constexpr std::array<std::string_view, 21> kVectorOps{
-    "vadd",  "vsub",  "vmul",  "vdiv",  "vmax",  "vge",        "vmuls",
-    "vadds", "vmaxs", "vmins", "vabs",  "vexp",  "vln",        "vsqrt",
-    "vcmax", "vcadd", "vand",  "vbrcb", "vcast", "vtranspose", "vdup"};
+constexpr std::array<std::string_view, 23> kVectorOps{
+    "vadd",   "vsub",   "vmul", "vdiv",  "vmax",  "vge",        "vmuls", "vadds",
+    "vmaxs",  "vmins",  "vabs", "vexp",  "vln",   "vsqrt",      "vcmax", "vcadd",
+    "vcgmax", "vcgadd", "vand", "vbrcb", "vcast", "vtranspose", "vdup"};
 
 constexpr std::int64_t kKiB = 1024;
 constexpr std::int64_t kMiB = 1024 * kKiB;
@@ -30,6 +31,7 @@ constexpr Range<std::int64_t> kDelay{0, 1'000'000}; ///< cycles that may be mode
 constexpr Range<double> kRate{0.01, 1'000'000};     ///< bytes per cycle
 constexpr Range<std::int64_t> kBlock{1, 256};       ///< side of a cube block
 constexpr Range<std::int64_t> kFlagIds{1, 64};
+constexpr std::int64_t kMaxLines = 64; ///< of a granule of L2
 constexpr Range<std::int64_t> kAlign{1, 4 * kKiB};
 
 // One describe() per struct lists its keys, in file order, with what each may hold. YamlReader and
@@ -65,7 +67,8 @@ template <class Io> static void describe(Io& io, VectorOpCost& cost) {
 
 template <class Io> static void describe(Io& io, VectorConfig& vector) {
     io.bytes("repeat_bytes", vector.repeat_bytes, {32, 4 * kKiB});
-    io.cycles("tail_cycles", vector.tail, kDelay);
+    io.cycles("warm_cycles", vector.warm, kDelay);
+    io.cycles("idle_cycles", vector.idle, kDelay);
     io.section("ops", [&](Io& ops) {
         for (const std::string_view name : kVectorOps) {
             ops.object(name, vector.ops[std::string(name)]);
@@ -84,14 +87,21 @@ template <class Io> static void describe(Io& io, LinkConfig& link) {
     io.choice("pipe", link.pipe, kPipeNames);
     io.real("bytes_per_cycle", link.bytes_per_cycle, kRate);
     io.cycles("startup_cycles", link.startup, kDelay);
+    io.cycles("overlap_cycles", link.overlap, kDelay);
+    io.cycles("run_cycles", link.run, kDelay);
 }
 
 template <class Io> static void describe(Io& io, GmConfig& gm) {
     io.bytes("size", gm.size_bytes, {1 * kMiB, 1024 * kGiB});
     io.real("hbm_bytes_per_cycle", gm.hbm_bytes_per_cycle, kRate);
+    io.real("hbm_fill_bytes_per_cycle", gm.hbm_fill_bytes_per_cycle, kRate);
+    io.real("hbm_write_bytes_per_cycle", gm.hbm_write_bytes_per_cycle, kRate);
     io.real("l2_read_bytes_per_cycle", gm.l2_read_bytes_per_cycle, kRate);
     io.real("l2_write_bytes_per_cycle", gm.l2_write_bytes_per_cycle, kRate);
     io.bytes("l2_size", gm.l2_size_bytes, {1 * kKiB, 16 * kGiB});
+    io.choice("l2_tracked", gm.l2_tracked, kNoYes);
+    io.integer("l2_ways", gm.l2_ways, {1, 64});
+    io.bytes("l2_granule", gm.l2_granule_bytes, {32, 1 * kMiB});
     io.cycles("miss_latency_cycles", gm.miss_latency, kDelay);
     io.bytes("line_bytes", gm.line_bytes, {1, 64 * kKiB});
 }
@@ -351,6 +361,17 @@ class Validator {
         if (!std::has_single_bit(static_cast<std::uint64_t>(gm.line_bytes))) {
             fault("gm.line_bytes", fmt::format("{} is not a power of two", gm.line_bytes));
         }
+        if (!std::has_single_bit(static_cast<std::uint64_t>(gm.line_bytes))) {
+            return;
+        }
+        if (gm.l2_granule_bytes % gm.line_bytes != 0 ||
+            gm.l2_granule_bytes / gm.line_bytes > kMaxLines) {
+            fault("gm.l2_granule",
+                  fmt::format("{} is not 1 to {} lines of {}",
+                              format_bytes(gm.l2_granule_bytes),
+                              kMaxLines,
+                              format_bytes(gm.line_bytes)));
+        }
         if (gm.l2_size_bytes > gm.size_bytes) {
             fault("gm.l2_size",
                   fmt::format("{} is more than gm.size {}",
@@ -400,7 +421,7 @@ std::string HardwareConfig::at(std::string_view key) const {
 }
 
 HardwareConfig load_hardware(const std::string& path, const std::vector<Override>& overrides) {
-    YamlNode root = parse_yaml_file(path);
+    YamlNode root = parse_yaml_with_base(path);
     Faults faults(path);
     for (const Override& change : overrides) {
         apply_override(root, change.key, change.value, faults);

@@ -49,12 +49,12 @@ struct VectorOpCost {
 
 /// Vector unit. A repeat covers `repeat_bytes` of one operand.
 ///
-/// The last `tail` cycles of an op overlap the next one, unless that one uses the result or is a
-/// flag or a barrier: an op alone takes its whole line, ops in a row that do not depend on each
-/// other less.
+/// The lines of single ops are those of a unit at rest. One that was at work up to `idle` cycles
+/// before is `warm` cycles faster.
 struct VectorConfig {
     std::int64_t repeat_bytes = 0;
-    Cycles tail;
+    Cycles warm;
+    Cycles idle;
     std::map<std::string, VectorOpCost> ops; ///< by mnemonic, e.g. "vadd"
 };
 
@@ -72,24 +72,34 @@ struct BufferConfig {
     std::int64_t align_bytes = 0;
 };
 
-/// A data path. A transfer occupies its pipe for startup + bytes / bytes_per_cycle (rounded up).
+/// A data path. A transfer takes startup + bytes / bytes_per_cycle (rounded up), but at least `run`
+/// for each of its runs: rows in GM that do not follow each other, and every row that FixPipe
+/// writes there. The first `overlap` cycles of the start-up of the next one pass while it runs, so
+/// transfers in a row pay it once.
 struct LinkConfig {
     Memory from = Memory::Gm;
     Memory to = Memory::Gm;
     Pipe pipe = Pipe::Mte2;
     double bytes_per_cycle = 0;
     Cycles startup;
+    Cycles overlap;
+    Cycles run;
 };
 
 /// Global memory shared by all cores. Rates are for the whole chip, in bytes per core-clock cycle.
 struct GmConfig {
     std::int64_t size_bytes = 0;
-    double hbm_bytes_per_cycle = 0;      ///< reads and writes that reach HBM share this
-    double l2_read_bytes_per_cycle = 0;  ///< every read
-    double l2_write_bytes_per_cycle = 0; ///< every write
+    double hbm_bytes_per_cycle = 0;       ///< past L2
+    double hbm_fill_bytes_per_cycle = 0;  ///< reads that miss L2 and fill it
+    double hbm_write_bytes_per_cycle = 0; ///< what L2 gives up that was written
+    double l2_read_bytes_per_cycle = 0;   ///< every read
+    double l2_write_bytes_per_cycle = 0;  ///< every write
+    bool l2_tracked = true; ///< L2 holds what was used last; else `cold` of a transfer says all
     std::int64_t l2_size_bytes = 0;
-    Cycles miss_latency;         ///< added to a transfer that reaches HBM
-    std::int64_t line_bytes = 0; ///< inner runs are rounded up to whole lines of traffic
+    std::int64_t l2_ways = 0;
+    std::int64_t l2_granule_bytes = 0; ///< kept or given up as a whole
+    Cycles miss_latency;               ///< added to a read that reaches HBM
+    std::int64_t line_bytes = 0;       ///< inner runs are rounded up to whole lines of traffic
 };
 
 struct SyncConfig {

@@ -266,7 +266,10 @@ std::string item_name(const YamlNode& item, std::size_t index) {
 }
 
 std::string where(const std::string& file, const Origin& origin) {
-    return origin.option.empty() ? fmt::format("{}:{}:{}", file, origin.line, origin.column)
+    return origin.option.empty() ? fmt::format("{}:{}:{}",
+                                               origin.file.empty() ? file : origin.file,
+                                               origin.line,
+                                               origin.column)
                                  : origin.option;
 }
 
@@ -353,6 +356,96 @@ YamlNode parse_yaml_file(const std::string& path) {
     }
     faults.throw_if_any();
     return root;
+}
+
+namespace {
+
+constexpr int kMaxBases = 8; ///< a chain longer than this goes in a circle
+
+void set_file(YamlNode& node, const std::string& file) {
+    node.origin.file = file;
+    for (YamlKey& key : node.keys) {
+        key.origin.file = file;
+    }
+    for (YamlNode& item : node.items) {
+        set_file(item, file);
+    }
+}
+
+/// Name of item `i` of a map or a list.
+std::string name_of(const YamlNode& node, std::size_t i) {
+    return node.kind == YamlNode::Kind::Map ? node.keys[i].text : item_name(node.items[i], i);
+}
+
+bool has_links(const YamlNode& list) {
+    return std::ranges::all_of(
+        list.items, [](const YamlNode& item) { return item.find("from") && item.find("to"); });
+}
+
+void merge(YamlNode& base, const YamlNode& change) {
+    const bool by_name =
+        base.kind == change.kind &&
+        (base.kind == YamlNode::Kind::Map ||
+         (base.kind == YamlNode::Kind::Sequence && has_links(base) && has_links(change)));
+    if (!by_name) {
+        base = change;
+        return;
+    }
+    base.origin = change.origin;
+    for (std::size_t i = 0; i < change.items.size(); ++i) {
+        std::size_t at = 0;
+        while (at < base.items.size() && name_of(base, at) != name_of(change, i)) {
+            ++at;
+        }
+        if (at < base.items.size()) {
+            merge(base.items[at], change.items[i]);
+        } else {
+            base.items.push_back(change.items[i]);
+            if (base.kind == YamlNode::Kind::Map) {
+                base.keys.push_back(change.keys[i]);
+            }
+        }
+    }
+}
+
+YamlNode parse_with_base(const std::string& path, int depth) {
+    YamlNode root = parse_yaml_file(path);
+    const auto key = std::ranges::find(root.keys, std::string("base"), &YamlKey::text);
+    if (key == root.keys.end()) {
+        return root;
+    }
+    const auto index = key - root.keys.begin();
+    const YamlNode value = root.items[static_cast<std::size_t>(index)];
+    const std::filesystem::path file =
+        std::filesystem::path(path).parent_path() / (value.text + ".yaml");
+    Faults faults(path);
+    if (value.kind != YamlNode::Kind::Scalar || !std::filesystem::exists(file)) {
+        faults.add(value.origin,
+                   "base",
+                   "got " + shown(value) + " (allowed: the name of a file beside this one)");
+    } else if (depth == kMaxBases) {
+        faults.add(value.origin, "base", "goes in a circle");
+    }
+    faults.throw_if_any();
+    YamlNode base = parse_with_base(file.string(), depth + 1);
+    for (YamlNode& item : base.items) {
+        if (item.origin.file.empty()) {
+            set_file(item, file.string());
+        }
+    }
+    for (YamlKey& of_base : base.keys) {
+        of_base.origin.file = of_base.origin.file.empty() ? file.string() : of_base.origin.file;
+    }
+    root.keys.erase(root.keys.begin() + index);
+    root.items.erase(root.items.begin() + index);
+    merge(base, root);
+    return base;
+}
+
+} // namespace
+
+YamlNode parse_yaml_with_base(const std::string& path) {
+    return parse_with_base(path, 0);
 }
 
 void apply_override(YamlNode& root,

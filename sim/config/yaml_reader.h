@@ -20,7 +20,8 @@ namespace npusim::config {
 struct Origin {
     int line = 0;
     int column = 0;
-    std::string option; ///< "--set KEY=VALUE" for a value from the command line, else empty
+    std::string option{}; ///< "--set KEY=VALUE" for a value from the command line, else empty
+    std::string file{};   ///< where that is not the file being read: the one it builds on
 };
 
 /// A key of a map.
@@ -78,6 +79,11 @@ class Faults {
 
 /// Parses the one document of a file, whose root must be a map. Throws ConfigError.
 YamlNode parse_yaml_file(const std::string& path);
+
+/// The same for a file that may name another one it builds on, `base: NAME` (NAME.yaml beside it):
+/// its own values replace those of the base. Elements of lists with `from` and `to` are matched by
+/// these, other lists are replaced as a whole. Throws ConfigError.
+YamlNode parse_yaml_with_base(const std::string& path);
 
 /// Puts `value` at a dotted path such as `cube.startup_cycles` or `links.gm->ub.startup_cycles`.
 /// A key that is not there is added, for the reader to judge.

@@ -217,11 +217,18 @@ template <class F> void unary(const isa::VectorUnary& op, CoreMemory& memory, F 
     store(op.to, memory, values);
 }
 
+/// The immediate of an op, times the element the program has read for it.
+template <class Op> float immediate(const Op& op, CoreMemory& memory) {
+    return op.scalar.rows > 0 ? op.value * load<float>(op.scalar, memory).front() : op.value;
+}
+
 void run(const isa::Vmuls& op, CoreMemory& memory) {
-    unary(op, memory, [&op](float value) { return value * op.value; });
+    const float factor = immediate(op, memory);
+    unary(op, memory, [factor](float value) { return value * factor; });
 }
 void run(const isa::Vadds& op, CoreMemory& memory) {
-    unary(op, memory, [&op](float value) { return value + op.value; });
+    const float term = immediate(op, memory);
+    unary(op, memory, [term](float value) { return value + term; });
 }
 void run(const isa::Vmaxs& op, CoreMemory& memory) {
     unary(op, memory, [&op](float value) { return larger(value, op.value); });
@@ -275,6 +282,23 @@ void run(const isa::Vcadd& op, CoreMemory& memory) {
     store(op.to, memory, to);
 }
 
+template <class Fold>
+void fold_blocks(const isa::VectorBlocks& op, CoreMemory& memory, const Fold& fold) {
+    const std::vector<float> from = load<float>(op.from, memory);
+    std::vector<float> to(size(op.from.rows));
+    for (std::int64_t block = 0; block < op.from.rows; ++block) {
+        const auto first = from.begin() + block * op.from.cols;
+        to[size(block)] = std::accumulate(first + 1, first + op.from.cols, *first, fold);
+    }
+    store(op.to, memory, to);
+}
+void run(const isa::Vcgmax& op, CoreMemory& memory) {
+    fold_blocks(op, memory, larger);
+}
+void run(const isa::Vcgadd& op, CoreMemory& memory) {
+    fold_blocks(op, memory, std::plus<float>());
+}
+
 void run(const isa::Vand& op, CoreMemory& memory) {
     const std::byte* a = memory.at(op.a);
     const std::byte* b = memory.at(op.b);
@@ -309,7 +333,7 @@ void run(const isa::Vbrcb& op, CoreMemory& memory) {
 }
 
 void run(const isa::Vdup& op, CoreMemory& memory) {
-    store(op.to, memory, std::vector<float>(size(op.to.rows * op.to.cols), op.value));
+    store(op.to, memory, std::vector<float>(size(op.to.rows * op.to.cols), immediate(op, memory)));
 }
 
 // Synchronisation moves no data.

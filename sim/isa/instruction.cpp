@@ -44,6 +44,11 @@ std::string operands(const Vcast& op) {
 std::string operands(const Vtranspose& op) {
     return text(op.to) + ", " + text(op.from);
 }
+/// The immediate of an op.
+template <class Op> std::string immediate_text(const Op& op) {
+    const std::string factor = op.scalar.rows > 0 ? " * " + text(op.scalar) : "";
+    return fmt::format("{}{}", op.value, factor);
+}
 std::string operands(const VectorUnary& op) {
     return text(op.to) + ", " + text(op.from);
 }
@@ -52,7 +57,11 @@ requires std::is_base_of_v<VectorUnary, Op> && requires(Op op) {
     op.value;
 }
 std::string operands(const Op& op) {
-    return fmt::format("{}, {}, {}", text(op.to), text(op.from), op.value);
+    if constexpr (requires { op.scalar; }) {
+        return fmt::format("{}, {}, {}", text(op.to), text(op.from), immediate_text(op));
+    } else {
+        return fmt::format("{}, {}, {}", text(op.to), text(op.from), op.value);
+    }
 }
 std::string operands(const Vcmax& op) {
     return text(op.to) + ", " + text(op.from);
@@ -60,8 +69,11 @@ std::string operands(const Vcmax& op) {
 std::string operands(const Vcadd& op) {
     return text(op.to) + ", " + text(op.from);
 }
+std::string operands(const VectorBlocks& op) {
+    return text(op.to) + ", " + text(op.from);
+}
 std::string operands(const Vdup& op) {
-    return fmt::format("{}, {}", text(op.to), op.value);
+    return fmt::format("{}, {}", text(op.to), immediate_text(op));
 }
 std::string operands(const VectorBinary& op) {
     return text(op.to) + ", " + text(op.a) + ", " + text(op.b);
@@ -128,6 +140,27 @@ class Checker {
         }
     }
     void tile(const char* operand, const Tile& tile) const {
+        inside(operand, tile);
+        if (tile.memory == Memory::Gm) {
+            return;
+        }
+        // A block of a larger tile starts at a row of a fractal, wherever that tile is.
+        const std::int64_t buffer_align = hardware_.buffer(tile.memory).align_bytes;
+        aligned(operand,
+                tile,
+                tile.contiguous() ? buffer_align : std::min(buffer_align, kFractalRowBytes));
+    }
+    /// One element for the scalar unit, which addresses bytes.
+    void element(const char* operand, const Tile& tile) const {
+        inside(operand, tile);
+        require(tile.rows == 1 && tile.cols == 1, "the scalar unit takes one element");
+        require(tile.memory == Memory::Ub || tile.memory == Memory::Gm,
+                "the scalar unit reaches UB and GM");
+        if (tile.memory == Memory::Ub) {
+            aligned(operand, tile, tile.row_bytes());
+        }
+    }
+    void inside(const char* operand, const Tile& tile) const {
         if (tile.rows <= 0 || tile.cols <= 0 || tile.address < 0 || tile.stride_bytes < 0) {
             fail(fmt::format("{}: rows, cols must be positive, address and stride not negative",
                              operand));
@@ -136,21 +169,17 @@ class Checker {
             return;
         }
         const config::BufferConfig& buffer = hardware_.buffer(tile.memory);
-        const auto key = [&](const char* field) {
-            return fmt::format("buffers.{}.{}", to_string(tile.memory), field);
-        };
         if (tile.end() > buffer.size_bytes) {
-            fail(key("size"),
+            fail(fmt::format("buffers.{}.size", to_string(tile.memory)),
                  fmt::format("`{}` ends at byte {} (allowed: up to {})",
                              operand,
                              tile.end(),
                              buffer.size_bytes));
         }
-        // A block of a larger tile starts at a row of a fractal, wherever that tile is.
-        const std::int64_t align =
-            tile.contiguous() ? buffer.align_bytes : std::min(buffer.align_bytes, kFractalRowBytes);
+    }
+    void aligned(const char* operand, const Tile& tile, std::int64_t align) const {
         if (tile.address % align != 0) {
-            fail(key("align"),
+            fail(fmt::format("buffers.{}.align", to_string(tile.memory)),
                  fmt::format("`{}` is at address {} (allowed: multiples of {})",
                              operand,
                              tile.address,
@@ -170,6 +199,14 @@ class Checker {
     }
     void floats(const Tile& tile) const {
         require(!is_integer(tile.dtype), "vector arithmetic is for float formats");
+    }
+    /// What an immediate is multiplied by, if anything.
+    void scalar(const Tile& tile) const {
+        if (tile.rows > 0) {
+            element("scalar", tile);
+            require(tile.memory == Memory::Ub && tile.dtype == DType::Fp32,
+                    "a scalar is fp32 and comes from UB");
+        }
     }
     /// A row takes one repeat, unless all rows are contiguous.
     void repeats(bool dense, const Tile& widest) const {
@@ -270,6 +307,16 @@ void check_op(const VectorUnary& op, const Checker& checker) {
     checker.repeats(op.to.contiguous() && op.from.contiguous(), op.to);
 }
 
+/// Vmuls and Vadds.
+template <class Op>
+requires std::is_base_of_v<VectorUnary, Op> && requires(Op op) {
+    op.scalar;
+}
+void check_op(const Op& op, const Checker& checker) {
+    check_op(static_cast<const VectorUnary&>(op), checker);
+    checker.scalar(op.scalar);
+}
+
 /// Vcmax and Vcadd.
 template <class Reduction>
 requires std::is_same_v<Reduction, Vcmax> || std::is_same_v<Reduction, Vcadd>
@@ -280,6 +327,17 @@ void check_op(const Reduction& op, const Checker& checker) {
     checker.require(op.to.dtype == op.from.dtype, "dtypes must agree");
     checker.floats(op.to);
     checker.repeats(false, op.from);
+}
+
+void check_op(const VectorBlocks& op, const Checker& checker) {
+    checker.tile_in("to", op.to, Memory::Ub);
+    checker.tile_in("from", op.from, Memory::Ub);
+    checker.require(op.from.row_bytes() == kVectorBlockBytes &&
+                        op.to.rows * op.to.cols == op.from.rows,
+                    "shapes must be B elements = [B, 32 bytes]");
+    checker.require(op.to.dtype == op.from.dtype, "dtypes must agree");
+    checker.floats(op.to);
+    checker.repeats(true, op.from);
 }
 
 void check_op(const Vbrcb& op, const Checker& checker) {
@@ -311,6 +369,7 @@ void check_op(const Vtranspose& op, const Checker& checker) {
 
 void check_op(const Vdup& op, const Checker& checker) {
     checker.tile_in("to", op.to, Memory::Ub);
+    checker.scalar(op.scalar);
     checker.repeats(op.to.contiguous(), op.to);
 }
 
@@ -343,17 +402,11 @@ void check_op(const ScalarWork& op, const Checker& checker) {
     checker.require(op.cycles >= 0, "cycles must not be negative");
 }
 
-void check_element(const Tile& tile, const Checker& checker) {
-    checker.tile("element", tile);
-    checker.require(tile.rows == 1 && tile.cols == 1, "the scalar unit takes one element");
-    checker.require(tile.memory == Memory::Ub || tile.memory == Memory::Gm,
-                    "the scalar unit reaches UB and GM");
-}
 void check_op(const ScalarLoad& op, const Checker& checker) {
-    check_element(op.from, checker);
+    checker.element("from", op.from);
 }
 void check_op(const ScalarStore& op, const Checker& checker) {
-    check_element(op.to, checker);
+    checker.element("to", op.to);
 }
 
 template <std::size_t... I> std::vector<OpDoc> docs(std::index_sequence<I...> /*unused*/) {
@@ -376,10 +429,29 @@ std::string to_text(const Instruction& instruction) {
         instruction);
 }
 
+namespace {
+
+/// `accesses`, and the element an immediate was read from.
+template <class Op> Accesses with_scalar(const Op& op, Accesses accesses) {
+    if (op.scalar.rows > 0) {
+        accesses.list[accesses.count++] = {&op.scalar};
+    }
+    return accesses;
+}
+
+} // namespace
+
 Accesses accesses(const Instruction& instruction) {
     return std::visit(
         [](const auto& op) -> Accesses {
-            if constexpr (requires { op.c; }) {
+            if constexpr (requires {
+                              op.scalar;
+                              op.from;
+                          }) {
+                return with_scalar(op, {{{{&op.from}, {&op.to, true}}}, 2});
+            } else if constexpr (requires { op.scalar; }) {
+                return with_scalar(op, {{{{&op.to, true}}}, 1});
+            } else if constexpr (requires { op.c; }) {
                 return {{{{&op.a}, {&op.b}, {&op.c, true}}}, 3};
             } else if constexpr (requires { op.a; }) {
                 return {{{{&op.a}, {&op.b}, {&op.to, true}}}, 3};
@@ -445,6 +517,7 @@ Pipe pipe_of(const Instruction& instruction, const config::HardwareConfig& hardw
             [](const VectorUnary&) { return Pipe::Vector; },
             [](const Vcmax&) { return Pipe::Vector; },
             [](const Vcadd&) { return Pipe::Vector; },
+            [](const VectorBlocks&) { return Pipe::Vector; },
             [](const Vbrcb&) { return Pipe::Vector; },
             [](const Vcast&) { return Pipe::Vector; },
             [](const Vtranspose&) { return Pipe::Vector; },

@@ -230,20 +230,27 @@ bool Core::pass(const isa::Instruction& instruction) {
 }
 
 PipeHost::Timing Core::begin(const isa::Instruction& instruction, Cycles start) {
-    const Cycles full = start + timing::cost(instruction, hardware_);
-    const Cycles alone = full - timing::tail(instruction, hardware_);
+    const Pipe pipe = isa::pipe_of(instruction, hardware_);
+    Cycles full = start + timing::cost(instruction, hardware_);
+    if (pipe == Pipe::Vector && isa::accesses(instruction).count > 0) {
+        if (start <= vector_warm_until_) {
+            full = std::max(start, full - hardware_.vector.warm);
+        }
+        vector_warm_until_ = full + hardware_.vector.idle;
+    }
+    const Cycles alone = full - timing::overlap(instruction, hardware_);
     for (observe::Observer* observer : observers_) {
-        observer->on_start({setup_.index, isa::pipe_of(instruction, hardware_), start, alone});
+        observer->on_start({setup_.index, pipe, start, alone});
     }
     const timing::GmTraffic traffic = timing::gm_traffic(instruction, hardware_);
     if (traffic.bytes == 0) {
         return {alone, alone, full};
     }
+    const auto [end, hbm_bytes] = gm->transfer(start, alone, traffic);
     for (observe::Observer* observer : observers_) {
-        observer->on_gm({setup_.index, traffic.bytes, traffic.write, traffic.cold});
+        observer->on_gm({setup_.index, traffic.bytes, hbm_bytes, traffic.write, traffic.cold});
     }
-    const Cycles end = gm->transfer(start, alone, traffic);
-    return {alone, end, end};
+    return {alone, end, end + (full - alone)};
 }
 
 void Core::complete(const isa::Instruction& instruction) {

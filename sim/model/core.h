@@ -8,6 +8,7 @@
 #include "sim/model/pipe_unit.h"
 #include "sim/observe/observer.h"
 #include "sim/timing/cost.h"
+#include "sim/timing/gm_server.h"
 #include "sim/timing/scoreboard.h"
 
 #include <array>
@@ -22,8 +23,9 @@ namespace npusim::model {
 /// The global-memory port of a core.
 class GmInterface : public virtual sc_core::sc_interface {
   public:
-    /// When a transfer started at `now` ends, given its end on an idle chip.
-    virtual Cycles transfer(Cycles now, Cycles alone, const timing::GmTraffic& traffic) = 0;
+    /// What becomes of a transfer started at `now`, given its end on an idle chip.
+    virtual timing::GmServer::Outcome
+    transfer(Cycles now, Cycles alone, const timing::GmTraffic& traffic) = 0;
 };
 
 /// What cores of one chip share besides memory.
@@ -109,6 +111,7 @@ class Core : public sc_core::sc_module, private PipeHost {
     std::optional<Pipe> waits_for_room_;
     const isa::Instruction* held_by_ = nullptr; ///< what the scalar unit waits at
     sc_core::sc_event scalar_wake_;
+    Cycles vector_warm_until_{-1};
     bool arrived_ = false; ///< at a SyncAll
     std::optional<Cycles> release_;
 

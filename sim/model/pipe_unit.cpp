@@ -28,6 +28,9 @@ PipeUnit::PipeUnit(const sc_core::sc_module_name& name,
     SC_METHOD(step);
     sensitive << wake_;
     dont_initialize();
+    SC_METHOD(deliver);
+    sensitive << settle_;
+    dont_initialize();
 }
 
 void PipeUnit::push(const isa::Instruction& instruction, Cycles issued) {
@@ -69,13 +72,39 @@ void PipeUnit::finish_current() {
             host_.span(pipe_, observe::State::Gm, alone_, now(), &current_);
         }
     }
-    host_.complete(current_);
+    raise_or_defer();
+}
+
+/// A flag goes up when what came before it is settled; the pipe does not wait for that.
+void PipeUnit::raise_or_defer() {
+    const bool set = std::holds_alternative<isa::SetFlag>(current_) ||
+                     std::holds_alternative<isa::CrossSet>(current_);
+    if (!set || (settled_ <= now() && deferred_.empty())) {
+        host_.complete(current_);
+        return;
+    }
+    deferred_.push_back({current_, settled_});
+    if (deferred_.size() == 1) {
+        settle_.notify(to_time(settled_ - now()));
+    }
+}
+
+void PipeUnit::deliver() {
+    try {
+        while (!deferred_.empty() && deferred_.front().issued <= now()) {
+            host_.complete(deferred_.front().instruction);
+            deferred_.pop_front();
+        }
+        if (!deferred_.empty()) {
+            settle_.notify(to_time(deferred_.front().issued - now()));
+        }
+    } catch (...) {
+        host_.fail();
+    }
 }
 
 bool PipeUnit::needs_settled(const isa::Instruction& head) const {
-    return std::holds_alternative<isa::SetFlag>(head) ||
-           std::holds_alternative<isa::CrossSet>(head) ||
-           std::holds_alternative<isa::PipeBarrier>(head) || isa::depends(head, current_);
+    return std::holds_alternative<isa::PipeBarrier>(head) || isa::depends(head, last_);
 }
 
 /// Starts the head if it can; true if it ended at once and the next may start in the same cycle.
@@ -108,6 +137,9 @@ bool PipeUnit::start_next() {
                    &head.instruction);
     }
     current_ = head.instruction;
+    if (isa::accesses(current_).count > 0) {
+        last_ = current_;
+    }
     queue_.pop_front();
     room_.notify(sc_core::SC_ZERO_TIME);
     start_ = now();

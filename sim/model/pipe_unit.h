@@ -79,6 +79,8 @@ class PipeUnit : public sc_core::sc_module {
     void step();
     void finish_current();
     bool start_next();
+    void raise_or_defer();
+    void deliver();
     /// Whether the head has to wait until the last instruction is settled.
     [[nodiscard]] bool needs_settled(const isa::Instruction& head) const;
 
@@ -87,12 +89,16 @@ class PipeUnit : public sc_core::sc_module {
     PipeHost& host_;
     std::deque<Entry> queue_;
     isa::Instruction current_; ///< the last one begun
+    isa::Instruction last_;    ///< the last one begun that works on data
     Cycles start_;
     Cycles alone_;
     Cycles settled_;
     bool executing_ = false;
     bool blocked_ = false; ///< the head waits for a flag
     Cycles blocked_since_;
+    /// Sets whose turn has come before the work they announce was settled.
+    std::deque<Entry> deferred_;
+    sc_core::sc_event settle_;
     sc_core::sc_event wake_;
     sc_core::sc_event room_;
 };

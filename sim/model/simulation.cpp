@@ -47,10 +47,13 @@ observe::CoreInfo core_info(const config::HardwareConfig& hardware, isa::CoreId 
 /// L2 and HBM behind every core's port.
 class GlobalMemoryModule : public sc_core::sc_module, public GmInterface {
   public:
-    GlobalMemoryModule(const sc_core::sc_module_name& name, const config::GmConfig& config)
-        : sc_module(name), server_(config) {}
-    Cycles transfer(Cycles now, Cycles alone, const timing::GmTraffic& traffic) override {
-        return server_.finish(now, alone, traffic);
+    GlobalMemoryModule(const sc_core::sc_module_name& name,
+                       const config::GmConfig& config,
+                       timing::L2Start l2)
+        : sc_module(name), server_(config, l2) {}
+    timing::GmServer::Outcome
+    transfer(Cycles now, Cycles alone, const timing::GmTraffic& traffic) override {
+        return server_.transfer(now, alone, traffic);
     }
 
   private:
@@ -65,7 +68,7 @@ class Chip : public sc_core::sc_module, private CoreHost {
          const Job& job,
          const observe::Observers& observers)
         : sc_module(name), hardware_(hardware), ids_(isa::core_ids(hardware)),
-          gm_("gm", hardware.gm) {
+          gm_("gm", hardware.gm, job.l2) {
         CoreHost& self = *this;
         for (std::size_t i = 0; i < ids_.size(); ++i) {
             const observe::CoreInfo info = core_info(hardware, ids_[i]);

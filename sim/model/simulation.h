@@ -7,6 +7,7 @@
 #include "sim/isa/core_id.h"
 #include "sim/isa/program.h"
 #include "sim/observe/observer.h"
+#include "sim/timing/l2_cache.h"
 
 #include <cstddef>
 #include <functional>
@@ -19,6 +20,7 @@ struct Job {
     std::function<isa::Program(isa::CoreId)> program;
     functional::GlobalMemory* gm = nullptr;   ///< null: timing only
     functional::Numerics* numerics = nullptr; ///< learns what the number formats cost; may be null
+    timing::L2Start l2 = {};                  ///< what the kernel finds
 };
 
 /// Runs `job` from launch to the last completion and returns the cycles that took. One call at a

@@ -59,8 +59,9 @@ struct Start {
 struct GmAccess {
     std::size_t core = 0;
     std::int64_t bytes = 0;
+    std::int64_t hbm_bytes = 0; ///< between L2 and HBM for its sake
     bool write = false;
-    bool cold = false; ///< by way of HBM
+    bool cold = false; ///< as the transfer says
 };
 
 /// Listens to a run; every hook may be left out. Spans come in order of their end per pipe.

@@ -52,7 +52,7 @@ void StatisticsCollector::on_start(const Start& start) {
 
 void StatisticsCollector::on_gm(const GmAccess& access) {
     (access.write ? run_.gm_bytes_written : run_.gm_bytes_read) += access.bytes;
-    run_.hbm_bytes += access.cold ? access.bytes : 0;
+    run_.hbm_bytes += access.hbm_bytes;
 }
 
 } // namespace npusim::observe

@@ -15,17 +15,27 @@ namespace {
 using config::HardwareConfig;
 using isa::Tile;
 
+Cycles rounded_up(double cycles) {
+    return Cycles{static_cast<std::int64_t>(std::ceil(cycles))};
+}
+
 Cycles transfer(const isa::Instruction& instruction,
                 const Tile& to,
                 const Tile& from,
-                bool cold,
                 const HardwareConfig& hardware) {
     const config::LinkConfig& link = isa::link_of(instruction, to, from, hardware);
-    // The wider side sets the pace: L0C sends whole accumulators even where 16 bits arrive.
-    const auto bytes = static_cast<double>(std::max(to.bytes(), from.bytes()));
-    const bool reads_hbm = cold && from.memory == Memory::Gm;
-    return link.startup + (reads_hbm ? hardware.gm.miss_latency : Cycles{0}) +
-           Cycles{static_cast<std::int64_t>(std::ceil(bytes / link.bytes_per_cycle))};
+    if (to.memory != Memory::Gm && from.memory != Memory::Gm) {
+        // The wider side sets the pace: L0C sends whole accumulators even where 16 bits arrive.
+        return link.startup + rounded_up(static_cast<double>(std::max(to.bytes(), from.bytes())) /
+                                         link.bytes_per_cycle);
+    }
+    const Tile& gm = to.memory == Memory::Gm ? to : from;
+    const bool by_rows = !gm.contiguous() || from.memory == Memory::L0c;
+    const std::int64_t runs = by_rows ? gm.rows : 1;
+    const double run = static_cast<double>(gm.bytes() / runs) / link.bytes_per_cycle;
+    return link.startup +
+           rounded_up(static_cast<double>(runs) *
+                      std::max(run, by_rows ? static_cast<double>(link.run.count()) : 0));
 }
 
 Cycles
@@ -57,10 +67,10 @@ struct CostOf {
     const HardwareConfig& hardware;
 
     Cycles operator()(const isa::Copy& op) const {
-        return transfer(instruction, op.to, op.from, op.cold, hardware);
+        return transfer(instruction, op.to, op.from, hardware);
     }
     Cycles operator()(const isa::Fixpipe& op) const {
-        return transfer(instruction, op.to, op.from, op.cold, hardware);
+        return transfer(instruction, op.to, op.from, hardware);
     }
     Cycles operator()(const isa::Mmad& op) const { return mmad_cost(op, hardware); }
     Cycles operator()(const isa::VectorBinary& op) const {
@@ -77,6 +87,9 @@ struct CostOf {
     }
     Cycles operator()(const isa::Vcadd& op) const {
         return vector_cost(isa::Vcadd::kName, op.from, false, hardware);
+    }
+    Cycles operator()(const isa::VectorBlocks& op) const {
+        return vector_cost(isa::name_of(instruction), op.from, true, hardware);
     }
     Cycles operator()(const isa::Vbrcb& op) const {
         return vector_cost(isa::Vbrcb::kName, op.to, true, hardware);
@@ -106,7 +119,7 @@ struct CostOf {
     Cycles operator()(const isa::ScalarStore& /*op*/) const { return hardware.scalar.ub_store; }
 };
 
-GmTraffic traffic(const Tile& to, const Tile& from, bool cold, std::int64_t line) {
+GmTraffic traffic(const Tile& to, const Tile& from, bool cold, bool bypass, std::int64_t line) {
     const bool write = to.memory == Memory::Gm;
     if (!write && from.memory != Memory::Gm) {
         return {};
@@ -114,7 +127,7 @@ GmTraffic traffic(const Tile& to, const Tile& from, bool cold, std::int64_t line
     const Tile& side = write ? to : from;
     const std::int64_t lines = side.contiguous() ? ceil_div(side.bytes(), line)
                                                  : side.rows * ceil_div(side.row_bytes(), line);
-    return {side.bytes(), lines * line, write, cold};
+    return {side.bytes(), lines * line, write, cold, bypass, side};
 }
 
 } // namespace
@@ -129,18 +142,21 @@ Cycles cost(const isa::Instruction& instruction, const HardwareConfig& hardware)
     return std::visit(CostOf{instruction, hardware}, instruction);
 }
 
-Cycles tail(const isa::Instruction& instruction, const HardwareConfig& hardware) {
-    const bool vector =
-        isa::pipe_of(instruction, hardware) == Pipe::Vector && isa::accesses(instruction).count > 0;
-    return vector ? std::min(hardware.vector.tail, cost(instruction, hardware)) : Cycles{};
+Cycles overlap(const isa::Instruction& instruction, const HardwareConfig& hardware) {
+    const auto* copy = std::get_if<isa::Copy>(&instruction);
+    if (copy == nullptr) {
+        return {};
+    }
+    const config::LinkConfig& link = isa::link_of(instruction, copy->to, copy->from, hardware);
+    return std::min(link.overlap, link.startup);
 }
 
 GmTraffic gm_traffic(const isa::Instruction& instruction, const HardwareConfig& hardware) {
     if (const auto* copy = std::get_if<isa::Copy>(&instruction)) {
-        return traffic(copy->to, copy->from, copy->cold, hardware.gm.line_bytes);
+        return traffic(copy->to, copy->from, copy->cold, copy->bypass, hardware.gm.line_bytes);
     }
     if (const auto* fix = std::get_if<isa::Fixpipe>(&instruction)) {
-        return traffic(fix->to, fix->from, fix->cold, hardware.gm.line_bytes);
+        return traffic(fix->to, fix->from, fix->cold, false, hardware.gm.line_bytes);
     }
     return {};
 }

@@ -4,6 +4,7 @@
 #include "sim/base/cycles.h"
 #include "sim/config/hardware.h"
 #include "sim/isa/op_list.h"
+#include "sim/isa/tile.h"
 
 #include <cstdint>
 
@@ -12,12 +13,12 @@ namespace npusim::timing {
 /// Cycles `instruction` occupies its pipe with nobody else on the chip.
 ///
 /// mmad: startup + ceil(M/m) ceil(K/k) ceil(N/n) blocks; vector: ceil(slope * repeats + base);
-/// transfers: startup + ceil(bytes / rate), plus gm.miss_latency when the GM side is in HBM.
-/// Throws ProgramError for a path the chip lacks.
+/// transfers: startup + rows that stand apart * run + ceil(bytes / rate), what a miss of L2 adds is
+/// the GM server's. Throws ProgramError for a path the chip lacks.
 Cycles cost(const isa::Instruction& instruction, const config::HardwareConfig& hardware);
 
-/// Those of its cycles that overlap the next op of its pipe, if that is independent.
-Cycles tail(const isa::Instruction& instruction, const config::HardwareConfig& hardware);
+/// Those of its cycles that the next transfer of its pipe may overlap.
+Cycles overlap(const isa::Instruction& instruction, const config::HardwareConfig& hardware);
 
 /// Vector repeats of an op over `rows` rows of `row_bytes` bytes: whole repeats over the lot if
 /// `dense`, otherwise whole repeats per row.
@@ -30,6 +31,8 @@ struct GmTraffic {
     std::int64_t line_bytes = 0; ///< payload with every inner run rounded up to whole lines
     bool write = false;
     bool cold = false;
+    bool bypass = false; ///< past L2 on purpose
+    isa::Tile tile;      ///< the GM side
 };
 GmTraffic gm_traffic(const isa::Instruction& instruction, const config::HardwareConfig& hardware);
 

@@ -4,20 +4,30 @@
 #include "sim/base/cycles.h"
 #include "sim/config/hardware.h"
 #include "sim/timing/cost.h"
+#include "sim/timing/l2_cache.h"
 
 namespace npusim::timing {
 
-/// Bandwidth of L2 and HBM shared by all cores: each is a queue served in order of arrival at a
-/// fixed rate. Reads and writes use separate L2 ports and share HBM. Keeps no clock.
+/// L2 and HBM, shared by all cores. Bandwidth is a queue served in order of arrival at a fixed
+/// rate: one for reads of L2, one for writes to it, one for HBM. What a read does not find in L2
+/// comes by way of HBM, and so does what a transfer drives out. Keeps no clock.
 class GmServer {
   public:
-    explicit GmServer(const config::GmConfig& config) : config_(config) {}
+    GmServer(const config::GmConfig& config, L2Start start) : config_(config), l2_(config, start) {}
 
-    /// When a transfer that starts at `now` and would end at `alone` on an idle chip ends here.
-    Cycles finish(Cycles now, Cycles alone, const GmTraffic& traffic);
+    struct Outcome {
+        Cycles end;                 ///< of the transfer
+        std::int64_t hbm_bytes = 0; ///< fetched or written back for its sake
+    };
+    /// A transfer that starts at `now` and would end at `alone` on an idle chip with all in L2.
+    Outcome transfer(Cycles now, Cycles alone, const GmTraffic& traffic);
 
   private:
+    /// Bytes this transfer moves between L2 and HBM.
+    L2Cache::Traffic past_l2(const GmTraffic& traffic);
+
     const config::GmConfig& config_;
+    L2Cache l2_;
     double l2_read_free_ = 0;
     double l2_write_free_ = 0;
     double hbm_free_ = 0;

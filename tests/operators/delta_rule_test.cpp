@@ -494,9 +494,10 @@ TEST_CASE("delta rule: decoding a large batch goes at the rate of memory") {
     const kernels::RecurrentStep step(hardware, {48, 1, 16, 32});
     const auto cycles = static_cast<double>(app::time_operator(hardware, step).total.count());
     const auto& state = step.tensor("state");
-    const double rate = 2 * static_cast<double>(state.bytes()) / cycles;
-    CHECK(rate < hardware.gm.hbm_bytes_per_cycle);
-    CHECK(rate > 0.9 * hardware.gm.hbm_bytes_per_cycle);
+    // What is written stays in L2.
+    const double rate = static_cast<double>(state.bytes()) / cycles;
+    CHECK(rate < hardware.gm.hbm_fill_bytes_per_cycle);
+    CHECK(rate > 0.85 * hardware.gm.hbm_fill_bytes_per_cycle);
 }
 
 TEST_CASE("delta rule: shapes that cannot be worked on are refused") {

@@ -130,8 +130,10 @@ TEST_CASE("grouped-gemm: matrices in use are read from HBM once, the rest not at
             const auto statistics = app::time_operator(hardware, op);
             const std::int64_t bytes = used * 512 * 512 * 2;
             CAPTURE(machine, used, op.tiling().m, op.tiling().n);
-            CHECK(statistics.hbm_bytes == bytes);
-            const auto least = static_cast<double>(bytes) / hardware.gm.hbm_bytes_per_cycle;
+            CHECK(statistics.hbm_bytes >=
+                  bytes); // beside them a few granules that sets overflow with
+            CHECK(statistics.hbm_bytes < bytes + bytes / 50);
+            const auto least = static_cast<double>(bytes) / hardware.gm.hbm_fill_bytes_per_cycle;
             const auto cycles = static_cast<double>(statistics.total.count());
             CHECK(cycles > least);
             // Eight matrices are too short a run to keep all of the chip busy.
@@ -156,7 +158,9 @@ TEST_CASE("grouped-gemm: many rows keep the cube busy, however uneven") {
         CHECK(share > 0.5);
         if (machine == "ascend-910b") { // all else stays in its L2
             CHECK(op.tiling().m < 1000);
-            CHECK(statistics.hbm_bytes == 7 * 1024 * 1024 * 2);
+            constexpr std::int64_t kWeights = std::int64_t{7} * 1024 * 1024 * 2;
+            CHECK(statistics.hbm_bytes >= kWeights);
+            CHECK(statistics.hbm_bytes < kWeights + kWeights / 20);
         }
     }
 }

@@ -29,14 +29,19 @@ inline config::HardwareConfig tiny() {
     machine.scalar = {Cycles{1}, 4, Cycles{1}, Cycles{1}, Cycles{1}};
     machine.cube.startup = Cycles{6};
     machine.cube.formats[DType::Fp16] = {16, 16, 16, 1};
-    machine.vector.tail = Cycles{0};
+    machine.vector.warm = Cycles{0};
     machine.sync.set_flag = Cycles{1};
     machine.sync.wait_flag = Cycles{1};
     for (config::LinkConfig& link : machine.links) {
         link.bytes_per_cycle = 64;
         link.startup = Cycles{10};
+        link.overlap = Cycles{0};
+        link.run = Cycles{0};
     }
+    machine.gm.l2_tracked = false;
     machine.gm.hbm_bytes_per_cycle = 1e6;
+    machine.gm.hbm_fill_bytes_per_cycle = 1e6;
+    machine.gm.hbm_write_bytes_per_cycle = 1e6;
     machine.gm.l2_read_bytes_per_cycle = 1e6;
     machine.gm.l2_write_bytes_per_cycle = 1e6;
     machine.gm.miss_latency = Cycles{0};

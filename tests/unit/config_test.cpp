@@ -3,6 +3,7 @@
 #include "sim/config/hardware.h"
 #include "sim/config/yaml_reader.h"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -96,7 +97,7 @@ TEST_CASE("a loaded file carries the values written in it") {
     CHECK(hardware.name == "ascend-910b");
     CHECK(hardware.clock_mhz == 1850);
     CHECK(hardware.composition == Composition::Split);
-    CHECK(hardware.launch == Cycles{10905});
+    CHECK(hardware.launch == Cycles{2590});
     CHECK(hardware.cube.formats.at(DType::Fp32).cycles_per_block == 2);
     CHECK(hardware.vector.ops.at("vmul").slope == 2.30);
     CHECK(hardware.buffer(Memory::Ub).size_bytes == 192 * 1024);
@@ -134,8 +135,8 @@ TEST_CASE("every number of a shipped file names its source") {
         while (std::getline(stream, line)) {
             const std::string code = line.substr(0, line.find('#'));
             const auto colon = code.find(": ");
-            if (code.starts_with("name:") || code.starts_with("description:") ||
-                colon == std::string::npos ||
+            if (code.starts_with("name:") || code.starts_with("base:") ||
+                code.starts_with("description:") || colon == std::string::npos ||
                 code.find_first_of("0123456789", colon) == std::string::npos ||
                 code.find("from:") != std::string::npos || code.find(" to:") != std::string::npos ||
                 code.find("pipe:") != std::string::npos) {
@@ -389,4 +390,38 @@ TEST_CASE("GM lines are powers of two and the L2 is no larger than GM") {
 }
 
 } // namespace
+} // namespace npusim::config
+
+namespace npusim::config {
+
+TEST_CASE("a file builds on another one: keys and links of its own replace those of the base") {
+    const test::Scratch scratch;
+    const auto write = [&](const std::string& name, const std::string& text) {
+        std::ofstream(scratch.path() / (name + ".yaml")) << text;
+        return (scratch.path() / (name + ".yaml")).string();
+    };
+    std::filesystem::copy_file(kAscend, scratch.path() / "ascend.yaml");
+    const std::string mine = write("mine",
+                                   "base: ascend\nname: mine\nclock_mhz: 1000\nlinks:\n"
+                                   "  - {from: gm, to: ub, pipe: mte2, bytes_per_cycle: 64, "
+                                   "startup_cycles: 1}\n");
+    const auto hardware = load_hardware(mine);
+    const auto ascend = load_hardware(kAscend);
+    CHECK(hardware.name == "mine");
+    CHECK(hardware.clock_mhz == 1000);
+    CHECK(hardware.ai_cores == ascend.ai_cores);
+    CHECK(hardware.links.size() == ascend.links.size());
+    CHECK(hardware.link(Memory::Gm, Memory::Ub)->bytes_per_cycle == 64);
+    CHECK(hardware.link(Memory::Gm, Memory::L1)->bytes_per_cycle ==
+          ascend.link(Memory::Gm, Memory::L1)->bytes_per_cycle);
+    CHECK_THAT(hardware.at("clock_mhz"), Catch::Contains("mine.yaml:3:"));
+    CHECK_THAT(hardware.at("ai_cores"), Catch::Contains("ascend.yaml:"));
+    CHECK_THROWS_WITH(load_hardware(write("lost", "base: nowhere\n")),
+                      Catch::Contains("lost.yaml:1:7: base: got nowhere"));
+    CHECK_THROWS_WITH(load_hardware(write("round", "base: round\n")),
+                      Catch::Contains("base: goes in a circle"));
+    CHECK_THROWS_WITH(load_hardware(write("bad", "base: ascend\nclock_mhz: fast\n")),
+                      Catch::Contains("bad.yaml:2:12: clock_mhz"));
+}
+
 } // namespace npusim::config

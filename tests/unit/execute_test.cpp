@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "sim/base/error.h"
 #include "sim/config/hardware.h"
 #include "sim/functional/execute.h"
 #include "sim/functional/numerics.h"
@@ -253,6 +254,23 @@ TEST_CASE("the larger of anything and NaN is NaN") {
     CHECK((got[2] == 4 && got[7] == 8));
 }
 
+TEST_CASE("an immediate may be an element that the scalar unit has read") {
+    Bench bench;
+    const isa::Tile row = isa::dense(Memory::Ub, DType::Fp32, 0, 1, 8);
+    const isa::Tile to = isa::dense(Memory::Ub, DType::Fp32, 32, 1, 8);
+    bench.put<float>(row, {1, 2, 3, 4, 5, 6, 7, 8});
+    const isa::Tile third = row.block(0, 2, 1, 1);
+    bench.run(isa::ScalarLoad{third});
+    bench.run(isa::Vdup{to, 2.0F, third});
+    CHECK(bench.get<float>(to) == std::vector<float>(8, 6));
+    bench.run(isa::Vadds{{to, row}, -1.0F, third});
+    CHECK(bench.get<float>(to) == std::vector<float>{-2, -1, 0, 1, 2, 3, 4, 5});
+    bench.run(isa::Vmuls{{to, row}, 1.0F, third});
+    CHECK(bench.get<float>(to) == std::vector<float>{3, 6, 9, 12, 15, 18, 21, 24});
+    CHECK(isa::accesses(isa::Vmuls{{to, row}, 1.0F, third}).count == 3);
+    CHECK_THROWS_AS(bench.run(isa::Vdup{to, 1.0F, row}), ProgramError);
+}
+
 TEST_CASE("vbrcb and vand keep the bits of every format") {
     Bench bench;
     const isa::Tile row = isa::dense(Memory::Ub, DType::Int64, 0, 1, 2);
@@ -347,4 +365,15 @@ TEST_CASE("scale and step are in the text where they are set") {
     CHECK(isa::to_text(isa::Fixpipe{to, c}) == "fixpipe l1[0] int8 16x16, l0c[0] int32 16x16");
     CHECK(isa::to_text(isa::Fixpipe{to, c, false, 0.5F, 2}) ==
           "fixpipe l1[0] int8 16x16, l0c[0] int32 16x16 * 0.5 step 2");
+}
+
+TEST_CASE("blocks are reduced to elements in row-major order") {
+    Bench bench;
+    const isa::Tile from = isa::dense(Memory::Ub, DType::Fp32, 0, 2, 8);
+    const isa::Tile to = isa::dense(Memory::Ub, DType::Fp32, 64, 2, 1);
+    bench.put<float>(from, {1, 2, 3, 4, 5, 6, 7, 8, -1, -2, -3, -4, -5, -6, -7, -8});
+    bench.run(isa::Vcgmax{{to, from}});
+    CHECK(bench.get<float>(to) == std::vector<float>{8, -1});
+    bench.run(isa::Vcgadd{{to, from}});
+    CHECK(bench.get<float>(to) == std::vector<float>{36, -36});
 }

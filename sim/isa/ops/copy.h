@@ -17,8 +17,9 @@ struct Copy {
     static constexpr std::string_view kDoc = "to[R,C] = from[R,C] by MTE1, MTE2 or MTE3";
     Tile to;
     Tile from;
-    bool cold = false; ///< the GM side lives in HBM rather than in L2
+    bool cold = false; ///< GM that nobody has touched yet is in HBM rather than in L2
     bool transpose = false;
+    bool bypass = false; ///< goes past L2: neither looks there nor leaves anything
 };
 
 } // namespace npusim::isa

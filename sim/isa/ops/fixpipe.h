@@ -17,7 +17,7 @@ struct Fixpipe {
         "to[R,C] = round(scale * l0c[R,C]), converting on the way";
     Tile to;
     Tile from;
-    bool cold = false; ///< the GM side lives in HBM rather than in L2
+    bool cold = false; ///< as Copy::cold
     float scale = 1;
     std::int16_t step = -1; ///< of the algorithm, for the record of numerics; -1: not recorded
     float unit = 1;         ///< real value of a stored 1, for the record; 0: recorded elsewhere

@@ -33,7 +33,7 @@ struct WaitFlag {
 };
 
 /// Holds pipe `pipe` until all it has begun is done: pipe_barrier(PIPE_V) and the like. A pipe
-/// works in order anyhow; what a barrier waits for is the tail of the last op (vector.tail_cycles).
+/// works in order anyhow; what a barrier waits for is the start-up that the last transfer overlaps.
 struct PipeBarrier {
     static constexpr std::string_view kName = "pipe_barrier";
     static constexpr std::string_view kDoc = "hold a pipe until its own ops are done";

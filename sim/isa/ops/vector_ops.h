@@ -63,22 +63,26 @@ struct VectorUnary {
     Tile from;
 };
 
-/// `value` is an immediate, not rounded to the dtype.
+/// `value` is an immediate, not rounded to the dtype. Where the program has read an element of UB
+/// (ScalarLoad), `scalar` [1,1] fp32 is that element, and the immediate is value * scalar; it must
+/// not change between the load and the op.
 struct Vmuls : VectorUnary {
     static constexpr std::string_view kName = "vmuls";
     static constexpr std::string_view kDoc = "to[R,C] = from * value";
     float value = 1;
+    Tile scalar = {};
 };
 struct Vabs : VectorUnary {
     static constexpr std::string_view kName = "vabs";
     static constexpr std::string_view kDoc = "to[R,C] = |from|";
 };
 
-/// `value` is an immediate, not rounded to the dtype.
+/// `value` and `scalar` as for Vmuls.
 struct Vadds : VectorUnary {
     static constexpr std::string_view kName = "vadds";
     static constexpr std::string_view kDoc = "to[R,C] = from + value";
     float value = 0;
+    Tile scalar = {};
 };
 /// NaN where `from` is.
 struct Vmaxs : VectorUnary {
@@ -125,6 +129,24 @@ struct Vcadd {
     Tile from;
 };
 
+/// Reduction of each 32-byte block of a repeat: to, of B elements in row-major order, from
+/// [B,32 B], one float dtype. A repeat takes 8 blocks, wherever they lie.
+struct VectorBlocks {
+    Tile to;
+    Tile from;
+};
+
+/// NaN where the block has one.
+struct Vcgmax : VectorBlocks {
+    static constexpr std::string_view kName = "vcgmax";
+    static constexpr std::string_view kDoc = "to[B elements] = the largest of each block of from";
+};
+/// Summed in ascending order in fp32.
+struct Vcgadd : VectorBlocks {
+    static constexpr std::string_view kName = "vcgadd";
+    static constexpr std::string_view kDoc = "to[B elements] = the sum of each block of from";
+};
+
 /// Broadcast of a row into a column of 32-byte blocks: to [C,B] with to(c, :) = from(0, c), where B
 /// elements fill 32 bytes.
 struct Vbrcb {
@@ -155,12 +177,13 @@ struct Vtranspose {
     Tile from;
 };
 
-/// Fill: to [R,C] = value.
+/// Fill: to [R,C] = value; `scalar` as for Vmuls.
 struct Vdup {
     static constexpr std::string_view kName = "vdup";
     static constexpr std::string_view kDoc = "to[R,C] = value";
     Tile to;
     float value = 0;
+    Tile scalar = {};
 };
 
 } // namespace npusim::isa
