@@ -24,6 +24,10 @@ class SteadyKernel : public Operator {
   protected:
     /// Of `mine` rounds of a core, those that are run.
     [[nodiscard]] std::int64_t limited(std::int64_t mine) const { return std::min(mine, limit_); }
+    /// The same in tiles, of a kernel that does `per_round` of them in a round.
+    [[nodiscard]] std::int64_t limited_tiles(std::int64_t mine, std::int64_t per_round) const {
+        return std::min(mine, limited(ceil_div(mine, per_round)) * per_round);
+    }
 
   private:
     std::int64_t limit_ = std::numeric_limits<std::int64_t>::max();

@@ -9,6 +9,7 @@
 #include "sim/app/speed.h"
 #include "sim/app/study.h"
 #include "sim/app/study_report.h"
+#include "sim/app/validate/validate_command.h"
 #include "sim/base/error.h"
 #include "sim/base/suggest.h"
 #include "sim/config/model.h"
@@ -617,6 +618,8 @@ int dispatch(int argc, char** argv) {
     const auto layer = add_layer_command(app);
     const auto shares = add_shares_command(app);
     const auto pipeline = add_pipeline_command(app);
+    const auto validate = add_validate_command(app);
+    const auto calibrate = add_calibrate_command(app);
     add_run_options(*run_command, options);
     add_run_options(*compare_command, options);
     add_select_options(*select_command, select_options);
@@ -648,6 +651,12 @@ int dispatch(int argc, char** argv) {
     }
     if (app.got_subcommand("pipeline")) {
         return pipeline();
+    }
+    if (app.got_subcommand("validate")) {
+        return validate();
+    }
+    if (app.got_subcommand("calibrate")) {
+        return calibrate();
     }
     if (speed_command->parsed()) {
         return speed(speed_arguments);

@@ -27,6 +27,11 @@ struct MeasuredCase {
     double host_us = 0;
     /// Whether the measurement repeats the kernel on the same data, so that what fits is in L2.
     bool warm = false;
+    /// Whether it runs the kernel again and again, so that L2 is full of what the kernel itself
+    /// leaves there; otherwise of results of others (a flush by zeroes).
+    bool repeated = false;
+    /// Share of the modelled speed a kernel of unknown making reaches; 1 where its source is known.
+    double efficiency = 1;
     /// For rows that give GB/s or TFLOP/s: what was divided by the time.
     double bytes = 0;
     double flops = 0;

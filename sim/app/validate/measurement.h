@@ -35,6 +35,7 @@ struct Measurement {
     std::optional<double> derived_us; ///< from GB/s, by the byte convention in the note
     std::string timing;               ///< how the time was taken
     std::string kind;
+    std::string source; ///< column source_repo
     std::string note;
     std::string group;
 };
