@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "sim/base/units.h"
 #include "sim/config/hardware.h"
 #include "sim/isa/program.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <utility>
@@ -76,6 +78,11 @@ struct Range {
 };
 constexpr Range share(std::int64_t count, std::int64_t workers, std::int64_t index) {
     return {count * index / workers, count * (index + 1) / workers};
+}
+
+/// Of `count` items dealt to `workers` in turn, the number that worker `index` gets.
+constexpr std::int64_t share_in_turn(std::int64_t count, std::int64_t workers, std::int64_t index) {
+    return index < std::min(count, workers) ? ceil_div(count - index, workers) : 0;
 }
 
 } // namespace npusim::kernels

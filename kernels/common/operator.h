@@ -81,6 +81,9 @@ class Operator {
     [[nodiscard]] bool spills(std::int64_t bytes) const {
         return bytes > hardware_.gm.l2_size_bytes / 2;
     }
+    /// Whether to ask HBM for data that others of the operator ask for as well: the first one does,
+    /// and where L2 is kept by address, all do and L2 tells.
+    [[nodiscard]] bool shared_cold(bool first) const { return first || hardware_.gm.l2_tracked; }
     [[nodiscard]] bool split() const { return hardware_.composition == config::Composition::Split; }
     [[nodiscard]] const config::HardwareConfig& hardware() const { return hardware_; }
 

@@ -5,6 +5,7 @@
 #include "sim/config/hardware.h"
 #include "sim/isa/core_id.h"
 #include "sim/isa/instruction.h"
+#include "sim/isa/tile.h"
 
 #include <cstdint>
 #include <map>
@@ -75,5 +76,10 @@ class Script {
     std::map<Memory, Allocator> allocators_;
     isa::Block block_;
 };
+
+/// The half of a tile's rows that vector core `lane` of two has.
+inline isa::Tile half_of(const isa::Tile& tile, std::int64_t lane) {
+    return tile.block(lane * tile.rows / 2, 0, tile.rows / 2, tile.cols);
+}
 
 } // namespace npusim::kernels

@@ -52,7 +52,7 @@ isa::Program Gemm::program(isa::CoreId core) const {
             const std::int64_t depth = std::min(t.slab, shape_.k - slab);
             product.add(sum,
                         {x_.block(row, slab, m, depth), input_spills},
-                        {w_.block(slab, col, depth, n), row == 0 || hardware().gm.l2_tracked},
+                        {w_.block(slab, col, depth, n), shared_cold(row == 0)},
                         slab > 0);
             co_yield s.take();
         }

@@ -321,8 +321,7 @@ class QuantGemm::Panels {
         }
         const std::int64_t row = slab * t_.slab;
         const std::int64_t rows = std::min(t_.run * t_.slab, op_.shape_.k - row);
-        dequantiser_.load(
-            run, op_.weights(tile, row, rows), row, tile.first || op_.hardware().gm.l2_tracked);
+        dequantiser_.load(run, op_.weights(tile, row, rows), row, op_.shared_cold(tile.first));
     }
 
     void load_scales(const OutputTile& tile, std::int64_t slab) {

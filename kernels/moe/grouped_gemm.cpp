@@ -110,8 +110,7 @@ isa::Program GroupedGemm::program(isa::CoreId core) const {
             const std::int64_t weight_row = item.expert * shape_.k + slab;
             product.add(sum,
                         {x_.block(item.row, slab, item.m, depth), input_spills},
-                        {w_.block(weight_row, item.col, depth, item.n),
-                         item.first || hardware().gm.l2_tracked},
+                        {w_.block(weight_row, item.col, depth, item.n), shared_cold(item.first)},
                         slab > 0);
             co_yield s.take();
         }

@@ -30,10 +30,11 @@ TaskOutcome attempt(const std::function<std::string(std::size_t)>& task, std::si
     }
 }
 
-bool write_all(int fd, const void* data, std::size_t size) {
-    const char* at = static_cast<const char*>(data);
+/// All of `size` bytes by `transfer`, which is read() or write(); whether it went well.
+template <class Transfer, class Byte>
+bool transfer_all(Transfer transfer, int fd, Byte* at, std::size_t size) {
     while (size > 0) {
-        const ssize_t n = ::write(fd, at, size);
+        const ssize_t n = transfer(fd, at, size);
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -46,20 +47,12 @@ bool write_all(int fd, const void* data, std::size_t size) {
     return true;
 }
 
+bool write_all(int fd, const void* data, std::size_t size) {
+    return transfer_all(::write, fd, static_cast<const char*>(data), size);
+}
+
 bool read_all(int fd, void* data, std::size_t size) {
-    char* at = static_cast<char*>(data);
-    while (size > 0) {
-        const ssize_t n = ::read(fd, at, size);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return false;
-        }
-        at += n;
-        size -= static_cast<std::size_t>(n);
-    }
-    return true;
+    return transfer_all(::read, fd, static_cast<char*>(data), size);
 }
 
 /// Head of an answer, followed by its text.

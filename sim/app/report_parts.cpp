@@ -19,6 +19,14 @@ std::string percent(double share) {
     return std::isnan(share) ? "-" : fmt::format("{:.1f} %", 100 * share);
 }
 
+std::string quoted(const std::string& text) {
+    std::string field;
+    for (const char c : text) {
+        field.append(c == '"' ? 2 : 1, c);
+    }
+    return fmt::format("\"{}\"", field);
+}
+
 double utilization(const observe::RunStatistics& statistics, Pipe pipe, std::int64_t cycles) {
     std::int64_t busy = 0;
     std::int64_t cores = 0;

@@ -25,6 +25,9 @@ std::string percent(double share);
 /// whole was used for. NaN if none has.
 double utilization(const observe::RunStatistics& statistics, Pipe pipe, std::int64_t cycles);
 
+/// A field of CSV that may hold commas and quotes.
+std::string quoted(const std::string& text);
+
 /// {"order": 3, "mask": "order", ...}: the word of a value that has one.
 json parameters_json(const std::vector<kernels::Parameter>& parameters,
                      const kernels::ParameterValues& values);

@@ -233,15 +233,6 @@ json candidate_json(const Selection& selection, std::size_t index) {
         {"refused", candidate.result ? json(nullptr) : json(candidate.refused)}};
 }
 
-/// A field of CSV that may hold anything.
-std::string quoted(const std::string& text) {
-    std::string field;
-    for (const char c : text) {
-        field.append(c == '"' ? 2 : 1, c);
-    }
-    return fmt::format("\"{}\"", field);
-}
-
 } // namespace
 
 std::string spec(const KernelRequest& request) {

@@ -91,12 +91,12 @@ void PipeUnit::raise_or_defer() {
 
 void PipeUnit::deliver() {
     try {
-        while (!deferred_.empty() && deferred_.front().issued <= now()) {
+        while (!deferred_.empty() && deferred_.front().due <= now()) {
             host_.complete(deferred_.front().instruction);
             deferred_.pop_front();
         }
         if (!deferred_.empty()) {
-            settle_.notify(to_time(deferred_.front().issued - now()));
+            settle_.notify(to_time(deferred_.front().due - now()));
         }
     } catch (...) {
         host_.fail();
@@ -113,8 +113,8 @@ bool PipeUnit::start_next() {
         return false;
     }
     const Entry& head = queue_.front();
-    if (head.issued > now()) {
-        wake_.notify(to_time(head.issued - now()));
+    if (head.due > now()) {
+        wake_.notify(to_time(head.due - now()));
         return false;
     }
     if (settled_ > now() && needs_settled(head.instruction)) {
@@ -137,15 +137,15 @@ bool PipeUnit::start_next() {
                    &head.instruction);
     }
     current_ = head.instruction;
-    if (isa::accesses(current_).count > 0) {
-        last_ = current_;
-    }
     queue_.pop_front();
     room_.notify(sc_core::SC_ZERO_TIME);
     start_ = now();
     const PipeHost::Timing timing = host_.begin(current_, start_);
     alone_ = timing.alone;
     settled_ = std::max(settled_, timing.settled);
+    if (settled_ > timing.end && isa::accesses(current_).count > 0) {
+        last_ = current_;
+    }
     executing_ = true;
     if (timing.end > start_) {
         wake_.notify(to_time(timing.end - start_));

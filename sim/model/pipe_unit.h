@@ -73,7 +73,7 @@ class PipeUnit : public sc_core::sc_module {
   private:
     struct Entry {
         isa::Instruction instruction;
-        Cycles issued;
+        Cycles due; ///< at the pipe; of a deferred set, to go up
     };
 
     void step();
@@ -89,7 +89,7 @@ class PipeUnit : public sc_core::sc_module {
     PipeHost& host_;
     std::deque<Entry> queue_;
     isa::Instruction current_; ///< the last one begun
-    isa::Instruction last_;    ///< the last one begun that works on data
+    isa::Instruction last_;    ///< while something is not settled: the last one that works on data
     Cycles start_;
     Cycles alone_;
     Cycles settled_;

@@ -11,15 +11,6 @@ namespace npusim::kernels::gdn {
 using isa::CoreId;
 using isa::Tile;
 
-namespace {
-
-/// Items of `core` of `count` dealt in turn to `cores`.
-std::int64_t dealt(std::int64_t count, std::int64_t cores, std::int64_t core) {
-    return core < std::min(count, cores) ? ceil_div(count - core, cores) : 0;
-}
-
-} // namespace
-
 GdnStage::GdnStage(const config::HardwareConfig& hardware, const GdnShape& shape)
     : SteadyKernel(hardware), shape_(shape) {
     constexpr std::int64_t kVectorCores = 2;
@@ -49,6 +40,11 @@ Tile GdnStage::add_tokens(std::string_view name,
                           std::int64_t heads,
                           std::int64_t width) {
     return add(std::string(name), role, DType::Fp16, shape_.total(), heads * width);
+}
+
+Tile GdnStage::add_states(Tensor::Role role) {
+    const std::int64_t count = shape_.batch * shape_.chunks() * shape_.heads;
+    return add("states", role, DType::Fp16, count * shape_.size, shape_.size);
 }
 
 Tile GdnStage::add_workspace(std::string_view name,
@@ -129,7 +125,7 @@ GdnStage::Place GdnStage::by_heads(CoreId core, std::int64_t index) const {
 }
 
 std::int64_t GdnStage::rounds_by_heads(std::int64_t core) const {
-    return dealt(shape_.batch * shape_.heads, cores(), core) * shape_.chunks();
+    return share_in_turn(shape_.batch * shape_.heads, cores(), core) * shape_.chunks();
 }
 
 GdnStage::Place GdnStage::by_chunks(CoreId core, std::int64_t index) const {
@@ -139,18 +135,14 @@ GdnStage::Place GdnStage::by_chunks(CoreId core, std::int64_t index) const {
 }
 
 std::int64_t GdnStage::rounds_by_chunks(std::int64_t core) const {
-    return dealt(shape_.batch * shape_.chunks() * shape_.heads, cores(), core);
+    return share_in_turn(shape_.batch * shape_.chunks() * shape_.heads, cores(), core);
 }
 
 std::int64_t GdnStage::rounds_of_all_heads(CoreId core) const {
     constexpr std::int64_t kFirstVectorCore = 1;
     return core.unit == kFirstVectorCore
-               ? dealt(shape_.batch * shape_.chunks(), cores(), core.ai_core)
+               ? share_in_turn(shape_.batch * shape_.chunks(), cores(), core.ai_core)
                : 0;
-}
-
-Tile half_of(const Tile& tile, std::int64_t lane) {
-    return tile.block(lane * tile.rows / 2, 0, tile.rows / 2, tile.cols);
 }
 
 } // namespace npusim::kernels::gdn

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/common/script.h"
+#include "kernels/measured/gdn/vector_steps.h"
 #include "kernels/measured/steady.h"
 #include "sim/isa/core_id.h"
 #include "sim/isa/program.h"
@@ -69,6 +70,8 @@ class GdnStage : public SteadyKernel {
     /// [tokens, heads * width] in fp16.
     isa::Tile
     add_tokens(std::string_view name, Tensor::Role role, std::int64_t heads, std::int64_t width);
+    /// `states` [sequences * chunks * heads * size, size] in fp16: that before each chunk.
+    isa::Tile add_states(Tensor::Role role);
     /// Room of every core between its cube and its vector units: `slots` of [rows, cols] in fp16.
     isa::Tile
     add_workspace(std::string_view name, std::int64_t slots, std::int64_t rows, std::int64_t cols);
@@ -103,9 +106,6 @@ class GdnStage : public SteadyKernel {
   private:
     GdnShape shape_;
 };
-
-/// The half of a tile's rows that vector core `lane` of two has.
-isa::Tile half_of(const isa::Tile& tile, std::int64_t lane);
 
 /// chunk_cumsum.h: g_sum [tokens, heads] = g summed along each chunk, fp32. One vector core of two
 /// works, row by row, all heads at once.
@@ -219,12 +219,11 @@ class GdnOutputs final : public GdnStage {
     [[nodiscard]] std::int64_t rounds() const override { return rounds_by_chunks(0); }
 
   private:
-    struct Tiles;
     [[nodiscard]] isa::Program cube(isa::CoreId core) const override;
     [[nodiscard]] isa::Program vector(isa::CoreId core) const override;
-    void coefficients(Script& s, const Tiles& t) const;
-    void gate_scores(Script& s, const Tiles& t, isa::CoreId core) const;
-    void combine(Script& s, const Tiles& t, isa::CoreId core, Place place) const;
+    void coefficients(Script& s, const OutputTiles& t) const;
+    void gate_scores(Script& s, const OutputTiles& t, isa::CoreId core) const;
+    void combine(Script& s, const OutputTiles& t, isa::CoreId core, Place place) const;
     isa::Tile q_;
     isa::Tile k_;
     isa::Tile v_;

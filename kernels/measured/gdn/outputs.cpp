@@ -19,44 +19,12 @@ constexpr std::int32_t kChunkDone = 3;
 
 } // namespace
 
-/// In UB, half a chunk of rows.
-struct GdnOutputs::Tiles {
-    Tiles(Script& s, std::int64_t chunk, std::int64_t size)
-        : g(s.tile(Memory::Ub, DType::Fp32, 1, chunk)),
-          mask(s.tile(Memory::Ub, DType::Fp32, chunk / 2, chunk)),
-          scores(s.tile(Memory::Ub, DType::Fp32, chunk / 2, chunk)),
-          row_gate(s.tile(Memory::Ub, DType::Fp32, 1, chunk / 2)),
-          coefficients(s.tile(Memory::Ub, DType::Fp32, chunk / 2, chunk)),
-          scores_half(s.tile(Memory::Ub, DType::Fp16, chunk / 2, chunk)),
-          state_half(s.tile(Memory::Ub, DType::Fp16, chunk / 2, size)),
-          state_part(s.tile(Memory::Ub, DType::Fp32, chunk / 2, size)),
-          o_half(s.tile(Memory::Ub, DType::Fp16, chunk / 2, size)),
-          // The scores are with the cube by then.
-          o(isa::dense(Memory::Ub, DType::Fp32, scores.address, chunk / 2, size)) {}
-
-    Tile g;
-    Tile mask;
-    Tile scores;
-    Tile row_gate;
-    Tile coefficients;
-    Tile scores_half;
-    Tile state_half;
-    Tile state_part; ///< of the output: exp(g) * (q s)
-    Tile o_half;
-    Tile o;
-};
-
 GdnOutputs::GdnOutputs(const config::HardwareConfig& hardware, const GdnShape& shape)
     : GdnStage(hardware, shape),
       q_(add_tokens("q", Tensor::Role::Input, shape.key_heads, shape.size)),
       k_(add_tokens("k", Tensor::Role::Input, shape.key_heads, shape.size)),
       v_(add_tokens("v", Tensor::Role::Input, shape.heads, shape.size)),
-      states_(add("states",
-                  Tensor::Role::Input,
-                  DType::Fp16,
-                  shape.batch * shape.chunks() * shape.heads * shape.size,
-                  shape.size)),
-      g_(add_gate("g", Tensor::Role::Input, DType::Fp32)),
+      states_(add_states(Tensor::Role::Input)), g_(add_gate("g", Tensor::Role::Input, DType::Fp32)),
       mask_(add("mask", Tensor::Role::Input, DType::Fp32, shape.chunk, shape.chunk)),
       scores_(add_workspace("scores", 1, shape.chunk, shape.chunk)),
       parts_(add_workspace("parts", 1, shape.chunk, shape.size)),
@@ -115,7 +83,7 @@ isa::Program GdnOutputs::cube(CoreId core) const {
 }
 
 /// exp(min(g_i - g_j, 0)) * mask, while the cube multiplies; exp(g_i) in the gate of the rows.
-void GdnOutputs::coefficients(Script& s, const Tiles& t) const {
+void GdnOutputs::coefficients(Script& s, const OutputTiles& t) const {
     const std::int64_t half = shape().chunk / 2;
     pto::move(s, t.row_gate, t.g.block(0, s.lane() * half, 1, half));
     const Tile& rows_2d = t.state_part;
@@ -132,22 +100,16 @@ void GdnOutputs::coefficients(Script& s, const Tiles& t) const {
     s(isa::Vexp{{t.row_gate, t.row_gate}});
 }
 
-void GdnOutputs::gate_scores(Script& s, const Tiles& t, CoreId core) const {
+void GdnOutputs::gate_scores(Script& s, const OutputTiles& t, CoreId core) const {
     const std::int64_t chunk = shape().chunk;
     const std::int64_t row = core.ai_core * chunk;
-    s(isa::Copy{t.scores_half, half_of(scores_.block(row, 0, chunk, chunk), s.lane())});
-    s.order(Pipe::Mte2, Pipe::Vector);
-    s(isa::Vcast{t.scores, t.scores_half});
-    s.order(Pipe::Vector, Pipe::Mte2);
-    s(isa::Copy{t.state_half, half_of(parts_.block(row, 0, chunk, shape().size), s.lane())});
-    s(isa::Vmul{{t.scores, t.scores, t.coefficients}});
-    s(isa::Vcast{t.scores_half, t.scores});
-    s.order(Pipe::Vector, Pipe::Mte3);
-    s(isa::Copy{half_of(gated_.block(row, 0, chunk, chunk), s.lane()), t.scores_half});
+    weigh_scores(
+        s, t, scores_.block(row, 0, chunk, chunk), parts_.block(row, 0, chunk, shape().size));
+    store_scores(s, t, gated_.block(row, 0, chunk, chunk));
     tell_cube(s, kGatedWritten);
 }
 
-void GdnOutputs::combine(Script& s, const Tiles& t, CoreId core, Place place) const {
+void GdnOutputs::combine(Script& s, const OutputTiles& t, CoreId core, Place place) const {
     const std::int64_t chunk = shape().chunk;
     const std::int64_t size = shape().size;
     s.order(Pipe::Mte2, Pipe::Vector);
@@ -158,19 +120,17 @@ void GdnOutputs::combine(Script& s, const Tiles& t, CoreId core, Place place) co
     s(isa::Vmul{{t.state_part, t.state_part, gates_2d}});
 
     await_cube(s, kValuesWritten);
-    s(isa::Copy{t.o_half, half_of(parts_.block(core.ai_core * chunk, 0, chunk, size), s.lane())});
-    s.order(Pipe::Mte2, Pipe::Vector);
-    s(isa::Vcast{t.o, t.o_half});
-    s(isa::Vadd{{t.o, t.state_part, t.o}});
-    s(isa::Vcast{t.o_half, t.o});
-    s.order(Pipe::Vector, Pipe::Mte3);
-    s(isa::Copy{half_of(tile_of(o_, place, place.head, size), s.lane()), t.o_half, true});
+    add_values(s,
+               t,
+               parts_.block(core.ai_core * chunk, 0, chunk, size),
+               shaped(t.scores, chunk / 2, size), // which are with the cube by then
+               tile_of(o_, place, place.head, size));
     tell_cube(s, kChunkDone);
 }
 
 isa::Program GdnOutputs::vector(CoreId core) const {
     Script s(hardware(), core);
-    const Tiles t(s, shape().chunk, shape().size);
+    const OutputTiles t(s, shape().chunk, shape().size);
     s(isa::Copy{t.mask, half_of(mask_, s.lane()), true});
     s.order(Pipe::Mte2, Pipe::Vector);
     co_yield s.block();

@@ -19,35 +19,11 @@ constexpr std::int32_t kKvWritten = 2;
 
 } // namespace
 
-/// In UB: half of the rows of a chunk and of a state.
-struct GdnStates::Tiles {
+struct GdnStates::Tiles : StateTiles {
     Tiles(Script& s, std::int64_t chunk, std::int64_t size)
-        : zero(s.tile(Memory::Ub, DType::Fp32, 1, chunk / 2)),
-          state(s.tile(Memory::Ub, DType::Fp32, size / 2, size)),
-          k_half(s.tile(Memory::Ub, DType::Fp16, chunk / 2, size)),
-          g(s.tile(Memory::Ub, DType::Fp32, 1, chunk)),
-          u_half(s.tile(Memory::Ub, DType::Fp16, chunk / 2, size)),
-          k(s.tile(Memory::Ub, DType::Fp32, chunk / 2, size)),
-          g_rows(s.tile(Memory::Ub, DType::Fp32, 1, chunk / 2)),
-          decay(s.tile(Memory::Ub, DType::Fp32, 1, chunk / 2)),
-          u(s.tile(Memory::Ub, DType::Fp32, chunk / 2, size)),
-          ws(s.tile(Memory::Ub, DType::Fp32, chunk / 2, size)),
-          // Over u_half and k, which are done with by then.
-          kv(isa::dense(Memory::Ub, DType::Fp32, u_half.address, size / 2, size)),
-          state_half(s.tile(Memory::Ub, DType::Fp16, size / 2, size)) {}
+        : StateTiles(s, chunk, size), g_rows(s.tile(Memory::Ub, DType::Fp32, 1, chunk / 2)) {}
 
-    Tile zero;
-    Tile state;
-    Tile k_half;
-    Tile g;
-    Tile u_half;
-    Tile k;
-    Tile g_rows;
-    Tile decay;
-    Tile u;
-    Tile ws;
-    Tile kv;
-    Tile state_half;
+    Tile g_rows; ///< the gates of the core's rows
 };
 
 GdnStates::GdnStates(const config::HardwareConfig& hardware, const GdnShape& shape)
@@ -57,11 +33,7 @@ GdnStates::GdnStates(const config::HardwareConfig& hardware, const GdnShape& sha
       u_(add_tokens("u", Tensor::Role::Input, shape.heads, shape.size)),
       g_(add_gate("g", Tensor::Role::Input, DType::Fp32)),
       workspace_(add_workspace("workspace", kSlots, shape.chunk, shape.size)),
-      states_(add("states",
-                  Tensor::Role::Output,
-                  DType::Fp16,
-                  shape.batch * shape.chunks() * shape.heads * shape.size,
-                  shape.size)),
+      states_(add_states(Tensor::Role::Output)),
       v_(add_tokens("v", Tensor::Role::Output, shape.heads, shape.size)) {
     if (shape.chunk != shape.size) {
         throw ConfigError("the workspace of chunk_h is for chunks as long as a key");
@@ -140,13 +112,12 @@ void GdnStates::begin_sequence(Script& s, const Tiles& t, CoreId core, Place pla
 /// v = u - w s, and k decayed to the end of the chunk.
 void GdnStates::residual(Script& s, const Tiles& t, CoreId core, Place place) const {
     const std::int64_t half = shape().chunk / 2;
-    const Tile last = t.g.block(0, shape().chunk - 1, 1, 1);
     s(isa::Copy{t.u_half, half_of(tile_of(u_, place, place.head, shape().size), s.lane()), true});
     s(isa::Vcast{t.k, t.k_half});
     pto::move(s, t.g_rows, t.g.block(0, s.lane() * half, 1, half));
     s.order(Pipe::Vector, Pipe::Scalar);
-    s(isa::ScalarLoad{last});
-    s(isa::Vadds{{t.decay, t.g_rows}, -1.0F, last});
+    s(isa::ScalarLoad{t.last()});
+    s(isa::Vadds{{t.decay, t.g_rows}, -1.0F, t.last()});
     fence(s);
     s(isa::Vsub{{t.decay, t.zero, t.decay}});
     fence(s);
@@ -160,37 +131,21 @@ void GdnStates::residual(Script& s, const Tiles& t, CoreId core, Place place) co
     fence(s);
 
     await_cube(s, kWsWritten);
-    s(isa::Copy{t.u_half, half_of(slot(core, kWs), s.lane())});
-    s.order(Pipe::Mte2, Pipe::Vector);
-    s(isa::Vcast{t.ws, t.u_half});
-    s(isa::Vsub{{t.u, t.u, t.ws}});
-    s(isa::Vcast{t.u_half, t.u});
-    s(isa::Vcast{t.k_half, t.k});
-    s.order(Pipe::Vector, Pipe::Mte3);
-    s(isa::Copy{half_of(tile_of(v_, place, place.head, shape().size), s.lane()), t.u_half, true});
-    s(isa::Copy{half_of(slot(core, kKeys), s.lane()), t.k_half});
+    subtract_ws(
+        s, t, slot(core, kWs), tile_of(v_, place, place.head, shape().size), slot(core, kKeys));
     tell_cube(s, kKeysWritten);
 }
 
 /// s = exp(g_last) s + k^T v, with what the next chunk needs first fetched in between.
 void GdnStates::update(Script& s, const Tiles& t, CoreId core, Place place) const {
-    const Tile last = t.g.block(0, shape().chunk - 1, 1, 1);
     const bool more = place.chunk + 1 < shape().chunks();
     const Place next{place.sequence, place.chunk + 1, place.head};
-    s.order(Pipe::Mte3, Pipe::Scalar);
-    s(isa::ScalarLoad{last});
-    s(isa::Vmuls{{t.state, t.state}, 1.0F, last});
-    s.order(Pipe::Vector, Pipe::Mte2);
+    decay_state(s, t);
     if (more) {
         load_keys(s, t, next);
     }
     await_cube(s, kKvWritten);
-    s(isa::Copy{t.state_half, half_of(slot(core, kKv), s.lane())});
-    s.order(Pipe::Mte2, Pipe::Vector);
-    s(isa::Vcast{t.kv, t.state_half});
-    s.barrier_all();
-    s(isa::Vadd{{t.state, t.state, t.kv}});
-    s(isa::Vcast{t.state_half, t.state});
+    add_products(s, t, slot(core, kKv));
     if (more) {
         store_state(s, t, core, next);
         s.order(Pipe::Mte2, Pipe::Vector);

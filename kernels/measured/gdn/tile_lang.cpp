@@ -293,45 +293,13 @@ isa::Program TileLangWy::vector(CoreId core) const {
     }
 }
 
-/// In UB: half of the rows of a chunk and of a state.
-struct TileLangStates::Tiles {
-    Tiles(Script& s, std::int64_t chunk, std::int64_t size)
-        : zero(s.tile(Memory::Ub, DType::Fp32, 1, chunk / 2)),
-          state(s.tile(Memory::Ub, DType::Fp32, size / 2, size)),
-          k_half(s.tile(Memory::Ub, DType::Fp16, chunk / 2, size)),
-          g(s.tile(Memory::Ub, DType::Fp32, 1, chunk)),
-          u_half(s.tile(Memory::Ub, DType::Fp16, chunk / 2, size)),
-          k(s.tile(Memory::Ub, DType::Fp32, chunk / 2, size)),
-          decay(s.tile(Memory::Ub, DType::Fp32, 1, chunk / 2)),
-          u(s.tile(Memory::Ub, DType::Fp32, chunk / 2, size)),
-          ws(s.tile(Memory::Ub, DType::Fp32, chunk / 2, size)),
-          kv(isa::dense(Memory::Ub, DType::Fp32, u_half.address, size / 2, size)),
-          state_half(s.tile(Memory::Ub, DType::Fp16, size / 2, size)) {}
-
-    Tile zero;
-    Tile state;
-    Tile k_half;
-    Tile g;
-    Tile u_half;
-    Tile k;
-    Tile decay;
-    Tile u;
-    Tile ws;
-    Tile kv;
-    Tile state_half;
-};
-
 TileLangStates::TileLangStates(const config::HardwareConfig& hardware, const GdnShape& shape)
     : TileLangStage(hardware, shape), k_(add_rows("k", Tensor::Role::Input, shape.size)),
       w_(add_rows("w", Tensor::Role::Input, shape.size)),
       u_(add_rows("u", Tensor::Role::Input, shape.size)),
       g_(add_row("g", Tensor::Role::Input, DType::Fp32)),
       workspace_(add_workspace("workspace", kSlots, shape.size, shape.size)),
-      states_(add("states",
-                  Tensor::Role::Output,
-                  DType::Fp16,
-                  shape.batch * shape.chunks() * shape.heads * shape.size,
-                  shape.size)),
+      states_(add_states(Tensor::Role::Output)),
       v_(add_rows("v", Tensor::Role::Output, shape.size)) {
     if (shape.chunk > shape.size) {
         throw ConfigError("the workspace of chunk_h is for chunks no longer than a key");
@@ -378,13 +346,15 @@ isa::Program TileLangStates::cube(CoreId core) const {
     }
 }
 
-void TileLangStates::residual(Script& s, const Tiles& t, CoreId core, std::int64_t block) const {
+void TileLangStates::residual(Script& s,
+                              const StateTiles& t,
+                              CoreId core,
+                              std::int64_t block) const {
     const std::int64_t half = shape().chunk / 2;
-    const Tile last = t.g.block(0, shape().chunk - 1, 1, 1);
     s(isa::Copy{t.u_half, half_of(rows_of(u_, block), s.lane()), true});
     s(isa::Vcast{t.k, t.k_half});
-    s(isa::ScalarLoad{last});
-    s(isa::Vadds{{t.decay, t.g.block(0, s.lane() * half, 1, half)}, -1.0F, last});
+    s(isa::ScalarLoad{t.last()});
+    s(isa::Vadds{{t.decay, t.g.block(0, s.lane() * half, 1, half)}, -1.0F, t.last()});
     s.barrier(Pipe::Vector);
     s(isa::Vsub{{t.decay, t.zero, t.decay}});
     s.barrier(Pipe::Vector);
@@ -394,36 +364,19 @@ void TileLangStates::residual(Script& s, const Tiles& t, CoreId core, std::int64
     s(isa::Vcast{t.u, t.u_half});
     scale_rows(s, t.k, t.decay);
     s.from_cube(0);
-    s(isa::Copy{t.u_half, half_of(slot(core, kWs), s.lane())});
-    s.order(Pipe::Mte2, Pipe::Vector);
-    s(isa::Vcast{t.ws, t.u_half});
-    s(isa::Vsub{{t.u, t.u, t.ws}});
-    s(isa::Vcast{t.u_half, t.u});
-    s(isa::Vcast{t.k_half, t.k});
-    s.order(Pipe::Vector, Pipe::Mte3);
-    s(isa::Copy{half_of(rows_of(v_, block), s.lane()), t.u_half, true});
-    s(isa::Copy{half_of(slot(core, kKeys), s.lane()), t.k_half});
+    subtract_ws(s, t, slot(core, kWs), rows_of(v_, block), slot(core, kKeys));
     s.to_cube(Pipe::Mte3, 1);
 }
 
-void TileLangStates::update(Script& s, const Tiles& t, CoreId core, std::int64_t block) const {
-    const Tile last = t.g.block(0, shape().chunk - 1, 1, 1);
+void TileLangStates::update(Script& s, const StateTiles& t, CoreId core, std::int64_t block) const {
     const bool more = (block + 1) % shape().chunks() != 0;
-    s.order(Pipe::Mte3, Pipe::Scalar);
-    s(isa::ScalarLoad{last});
-    s(isa::Vmuls{{t.state, t.state}, 1.0F, last});
-    s.order(Pipe::Vector, Pipe::Mte2);
+    decay_state(s, t);
     if (more) {
         s(isa::Copy{t.k_half, half_of(rows_of(k_, block + 1), s.lane()), true});
         s(isa::Copy{t.g, row_of(g_, block + 1), true});
     }
     s.from_cube(2);
-    s(isa::Copy{t.state_half, half_of(slot(core, kKv), s.lane())});
-    s.order(Pipe::Mte2, Pipe::Vector);
-    s(isa::Vcast{t.kv, t.state_half});
-    s.barrier_all();
-    s(isa::Vadd{{t.state, t.state, t.kv}});
-    s(isa::Vcast{t.state_half, t.state});
+    add_products(s, t, slot(core, kKv));
     if (more) {
         const std::int64_t row = (block + 1) * shape().size;
         s.order(Pipe::Vector, Pipe::Mte3);
@@ -437,7 +390,7 @@ void TileLangStates::update(Script& s, const Tiles& t, CoreId core, std::int64_t
 
 isa::Program TileLangStates::vector(CoreId core) const {
     Script s(hardware(), core);
-    const Tiles t(s, shape().chunk, shape().size);
+    const StateTiles t(s, shape().chunk, shape().size);
     for (std::int64_t i = 0; i < limited(rounds_by_heads(core.ai_core)); ++i) {
         const std::int64_t block = chunk_of(core, i);
         if (i % shape().chunks() == 0) {
@@ -455,42 +408,10 @@ isa::Program TileLangStates::vector(CoreId core) const {
     }
 }
 
-/// In UB, half a chunk of rows.
-struct TileLangOutputs::Tiles {
-    Tiles(Script& s, std::int64_t chunk, std::int64_t size)
-        : g(s.tile(Memory::Ub, DType::Fp32, 1, chunk)),
-          mask(s.tile(Memory::Ub, DType::Fp32, chunk / 2, chunk)),
-          scores(s.tile(Memory::Ub, DType::Fp32, chunk / 2, chunk)),
-          row_gate(s.tile(Memory::Ub, DType::Fp32, 1, chunk / 2)),
-          coefficients(s.tile(Memory::Ub, DType::Fp32, chunk / 2, chunk)),
-          scores_half(s.tile(Memory::Ub, DType::Fp16, chunk / 2, chunk)),
-          state_half(s.tile(Memory::Ub, DType::Fp16, chunk / 2, size)),
-          state_part(s.tile(Memory::Ub, DType::Fp32, chunk / 2, size)),
-          o_half(s.tile(Memory::Ub, DType::Fp16, chunk / 2, size)),
-          // Over the mask and the scores, which are done with by then.
-          o(isa::dense(Memory::Ub, DType::Fp32, mask.address, chunk / 2, size)) {}
-
-    Tile g;
-    Tile mask;
-    Tile scores;
-    Tile row_gate;
-    Tile coefficients;
-    Tile scores_half;
-    Tile state_half;
-    Tile state_part;
-    Tile o_half;
-    Tile o;
-};
-
 TileLangOutputs::TileLangOutputs(const config::HardwareConfig& hardware, const GdnShape& shape)
     : TileLangStage(hardware, shape), q_(add_rows("q", Tensor::Role::Input, shape.size)),
       k_(add_rows("k", Tensor::Role::Input, shape.size)),
-      v_(add_rows("v", Tensor::Role::Input, shape.size)),
-      states_(add("states",
-                  Tensor::Role::Input,
-                  DType::Fp16,
-                  shape.batch * shape.chunks() * shape.heads * shape.size,
-                  shape.size)),
+      v_(add_rows("v", Tensor::Role::Input, shape.size)), states_(add_states(Tensor::Role::Input)),
       g_(add_row("g", Tensor::Role::Input, DType::Fp32)),
       mask_(add("mask", Tensor::Role::Input, DType::Fp32, shape.chunk, shape.chunk)),
       scores_(add_rows("scores", Tensor::Role::Scratch, shape.chunk)),
@@ -533,7 +454,7 @@ isa::Program TileLangOutputs::cube(CoreId core) const {
     }
 }
 
-void TileLangOutputs::coefficients(Script& s, const Tiles& t) const {
+void TileLangOutputs::coefficients(Script& s, const OutputTiles& t) const {
     const std::int64_t half = shape().chunk / 2;
     s.order(Pipe::Vector, Pipe::Scalar);
     s(isa::Vdup{t.scores, 0.0F});
@@ -545,38 +466,30 @@ void TileLangOutputs::coefficients(Script& s, const Tiles& t) const {
     s(isa::Vexp{{t.row_gate, t.row_gate}});
 }
 
-void TileLangOutputs::gate_scores(Script& s, const Tiles& t, std::int64_t block) const {
+void TileLangOutputs::gate_scores(Script& s, const OutputTiles& t, std::int64_t block) const {
     s.from_cube(0);
-    s(isa::Copy{t.scores_half, half_of(rows_of(scores_, block), s.lane())});
-    s.order(Pipe::Mte2, Pipe::Vector);
-    s(isa::Vcast{t.scores, t.scores_half});
-    s.order(Pipe::Vector, Pipe::Mte2);
-    s(isa::Copy{t.state_half, half_of(rows_of(parts_, block), s.lane())});
-    s(isa::Vmul{{t.scores, t.scores, t.coefficients}});
+    weigh_scores(s, t, rows_of(scores_, block), rows_of(parts_, block));
     s(isa::Vmul{{t.scores, t.scores, t.mask}});
-    s(isa::Vcast{t.scores_half, t.scores});
-    s.order(Pipe::Vector, Pipe::Mte3);
-    s(isa::Copy{half_of(rows_of(gated_, block), s.lane()), t.scores_half});
+    store_scores(s, t, rows_of(gated_, block));
     s.to_cube(Pipe::Mte3, 1);
 }
 
-void TileLangOutputs::combine(Script& s, const Tiles& t, std::int64_t block) const {
+void TileLangOutputs::combine(Script& s, const OutputTiles& t, std::int64_t block) const {
     s.order(Pipe::Mte2, Pipe::Vector);
     s(isa::Vcast{t.state_part, t.state_half});
     scale_rows(s, t.state_part, t.row_gate);
     s.from_cube(2);
-    s(isa::Copy{t.o_half, half_of(rows_of(parts_, block), s.lane())});
-    s.order(Pipe::Mte2, Pipe::Vector);
-    s(isa::Vcast{t.o, t.o_half});
-    s(isa::Vadd{{t.o, t.state_part, t.o}});
-    s(isa::Vcast{t.o_half, t.o});
-    s.order(Pipe::Vector, Pipe::Mte3);
-    s(isa::Copy{half_of(rows_of(o_, block), s.lane()), t.o_half, true});
+    add_values(s,
+               t,
+               rows_of(parts_, block),
+               // Over the mask and the scores, which are done with by then.
+               shaped(t.mask, shape().chunk / 2, shape().size),
+               rows_of(o_, block));
 }
 
 isa::Program TileLangOutputs::vector(CoreId core) const {
     Script s(hardware(), core);
-    const Tiles t(s, shape().chunk, shape().size);
+    const OutputTiles t(s, shape().chunk, shape().size);
     for (std::int64_t i = 0; i < limited(rounds_by_chunks(core.ai_core)); ++i) {
         const std::int64_t block = block_of(core, i);
         s(isa::Copy{t.g, row_of(g_, block), true});

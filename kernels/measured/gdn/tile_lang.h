@@ -86,11 +86,10 @@ class TileLangStates final : public TileLangStage {
     [[nodiscard]] std::int64_t rounds() const override { return rounds_by_heads(0); }
 
   private:
-    struct Tiles;
     [[nodiscard]] isa::Program cube(isa::CoreId core) const override;
     [[nodiscard]] isa::Program vector(isa::CoreId core) const override;
-    void residual(Script& s, const Tiles& t, isa::CoreId core, std::int64_t block) const;
-    void update(Script& s, const Tiles& t, isa::CoreId core, std::int64_t block) const;
+    void residual(Script& s, const StateTiles& t, isa::CoreId core, std::int64_t block) const;
+    void update(Script& s, const StateTiles& t, isa::CoreId core, std::int64_t block) const;
     [[nodiscard]] std::int64_t chunk_of(isa::CoreId core, std::int64_t index) const;
     enum Slot : std::uint8_t { kWs, kKeys, kState, kKv, kSlots };
     [[nodiscard]] isa::Tile slot(isa::CoreId core, Slot which) const;
@@ -109,12 +108,11 @@ class TileLangOutputs final : public TileLangStage {
     [[nodiscard]] std::string_view name() const override { return "tile-lang-outputs"; }
 
   private:
-    struct Tiles;
     [[nodiscard]] isa::Program cube(isa::CoreId core) const override;
     [[nodiscard]] isa::Program vector(isa::CoreId core) const override;
-    void coefficients(Script& s, const Tiles& t) const;
-    void gate_scores(Script& s, const Tiles& t, std::int64_t block) const;
-    void combine(Script& s, const Tiles& t, std::int64_t block) const;
+    void coefficients(Script& s, const OutputTiles& t) const;
+    void gate_scores(Script& s, const OutputTiles& t, std::int64_t block) const;
+    void combine(Script& s, const OutputTiles& t, std::int64_t block) const;
     isa::Tile q_;
     isa::Tile k_;
     isa::Tile v_;

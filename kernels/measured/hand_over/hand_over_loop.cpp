@@ -100,6 +100,14 @@ isa::Program HandOverLoop::program(isa::CoreId core) const {
     return from_cube ? vectors_receive(core) : vectors_send(core);
 }
 
+void HandOverLoop::then(Script& s, Pipe from, Pipe to) const {
+    if (plan_.separate) {
+        s.order(from, to);
+    } else {
+        s.barrier_all();
+    }
+}
+
 isa::Program HandOverLoop::cube_sends(isa::CoreId core) const {
     Script s(hardware(), core);
     const CubeTiles t(s);
@@ -164,31 +172,19 @@ isa::Program HandOverLoop::vectors_receive(isa::CoreId core) const {
         if (multiplies()) {
             s(isa::Copy{other, block(d_, core, i), true});
         }
-        if (plan_.separate) {
-            s.order(Pipe::Mte2, Pipe::Vector);
-        } else {
-            s.barrier_all();
-        }
+        then(s, Pipe::Mte2, Pipe::Vector);
         const bool frees_late = plan_.slots > 1 && multiplies(); // TFREE stands behind the sum
         if (!plan_.separate && !frees_late) {
             s.to_cube(Pipe::Mte3, kToCube);
         }
         if (multiplies()) {
             s(isa::Vadd{{result, result, other}});
-            if (plan_.separate) {
-                s.order(Pipe::Vector, Pipe::Mte3);
-            } else {
-                s.barrier_all();
-            }
+            then(s, Pipe::Vector, Pipe::Mte3);
             if (frees_late) {
                 s.to_cube(Pipe::Mte3, kToCube);
             }
             s(isa::Copy{block(c_, core, i), result});
-            if (plan_.separate) {
-                s.order(Pipe::Mte3, Pipe::Mte2);
-            } else {
-                s.barrier_all();
-            }
+            then(s, Pipe::Mte3, Pipe::Mte2);
         }
         co_yield s.block();
     }
@@ -203,28 +199,18 @@ isa::Program HandOverLoop::vectors_send(isa::CoreId core) const {
     for (std::int64_t i = 0; i < rounds; ++i) {
         s(isa::Copy{sum, block(a_, core, i), true});
         s(isa::Copy{other, block(d_, core, i), true});
-        if (plan_.separate) {
-            s.order(Pipe::Mte2, Pipe::Vector);
-        } else {
-            s.barrier_all();
-        }
+        then(s, Pipe::Mte2, Pipe::Vector);
         s(isa::Vadd{{sum, sum, other}});
-        if (plan_.separate) {
-            s.order(Pipe::Vector, Pipe::Mte3);
-        } else {
-            s.barrier_all();
-            if (i >= plan_.slots) {
-                s.from_cube(kToVectors);
-                if (plan_.slots == 1) {
-                    s.barrier_all();
-                }
+        then(s, Pipe::Vector, Pipe::Mte3);
+        if (!plan_.separate && i >= plan_.slots) {
+            s.from_cube(kToVectors);
+            if (plan_.slots == 1) {
+                s.barrier_all();
             }
         }
         s(isa::Copy{slot(core, i), sum});
-        if (plan_.separate) {
-            s.order(Pipe::Mte3, Pipe::Mte2);
-        } else {
-            s.barrier_all();
+        then(s, Pipe::Mte3, Pipe::Mte2);
+        if (!plan_.separate) {
             s.to_cube(Pipe::Mte3, kToCube);
         }
         co_yield s.block();
@@ -263,11 +249,7 @@ isa::Program HandOverLoop::cube_receives(isa::CoreId core) const {
         }
         if (multiplies()) {
             multiply(s, t);
-            if (plan_.separate) {
-                s.order(Pipe::Cube, Pipe::FixPipe);
-            } else {
-                s.barrier_all();
-            }
+            then(s, Pipe::Cube, Pipe::FixPipe);
             s(isa::Fixpipe{block(c_, core, i), t.sum});
             s.barrier_all();
         } else if (plan_.slots == 1) {

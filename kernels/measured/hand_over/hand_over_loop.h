@@ -52,6 +52,9 @@ class HandOverLoop : public SteadyKernel {
     block(const isa::Tile& tensor, isa::CoreId core, std::int64_t round) const;
     [[nodiscard]] isa::Tile slot(isa::CoreId core, std::int64_t round) const;
     [[nodiscard]] isa::Tile share(const isa::Tile& tile, isa::CoreId core) const;
+    /// From one pipe's part of a tile to the next one's, as the source has it: a flag where the
+    /// stages are separate, else a barrier of all pipes.
+    void then(Script& s, Pipe from, Pipe to) const;
     [[nodiscard]] bool multiplies() const {
         return plan_.task == HandOverPlan::Task::MatmulAdd ||
                plan_.task == HandOverPlan::Task::AddMatmul;

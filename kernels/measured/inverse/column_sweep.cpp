@@ -100,7 +100,7 @@ isa::Program VectorColumnSweep::program(isa::CoreId core) const {
         co_return;
     }
     SweepCore sweep(s, batch_, build_.axpy);
-    const std::int64_t mine = limited(batch_.dealt(worker, workers_));
+    const std::int64_t mine = limited(share_in_turn(batch_.count, workers_, worker));
     for (std::int64_t round = 0; round < mine; ++round) {
         const std::int64_t index = round * workers_ + worker;
         sweep.load(batch_.matrix(m_, index), batch_.cold);

@@ -31,7 +31,9 @@ class VectorColumnSweep : public SteadyKernel {
     [[nodiscard]] std::string_view name() const override { return "measured/column-sweep"; }
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
     /// Matrices.
-    [[nodiscard]] std::int64_t rounds() const override { return batch_.dealt(0, workers_); }
+    [[nodiscard]] std::int64_t rounds() const override {
+        return share_in_turn(batch_.count, workers_, 0);
+    }
 
   private:
     InverseBatch batch_;

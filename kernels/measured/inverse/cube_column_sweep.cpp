@@ -112,7 +112,7 @@ isa::Program CubeColumnSweep::cube(isa::CoreId core) const {
     const Tile a_l1 = s.tile(Memory::L1, batch_.in, batch_.side, batch_.side);
     const Tile b_l1 = s.tile(Memory::L1, batch_.in, batch_.side, batch_.side);
     CubeSteps cube(s, batch_.in, batch_.side);
-    const std::int64_t mine = limited(batch_.dealt(core.ai_core, cores_));
+    const std::int64_t mine = limited(share_in_turn(batch_.count, cores_, core.ai_core));
     for (std::int64_t round = 0; round < mine; ++round) {
         const auto load = [&](const Tile& to, std::int64_t step) {
             s(isa::Copy{to, slot(core.ai_core, step)});
@@ -150,7 +150,7 @@ isa::Program CubeColumnSweep::vectors(isa::CoreId core) const {
     Script s(hardware(), core);
     StepMaker maker(s, batch_);
     const bool writes = s.lane() == 0;
-    const std::int64_t mine = limited(batch_.dealt(core.ai_core, cores_));
+    const std::int64_t mine = limited(share_in_turn(batch_.count, cores_, core.ai_core));
     for (std::int64_t round = 0; round < mine; ++round) {
         maker.load(batch_.matrix(m_, round * cores_ + core.ai_core), batch_.cold);
         if (writes) {

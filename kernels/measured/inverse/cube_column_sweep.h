@@ -21,7 +21,9 @@ class CubeColumnSweep : public SteadyKernel {
     [[nodiscard]] std::string_view name() const override { return "measured/cube-column-sweep"; }
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
     /// Matrices.
-    [[nodiscard]] std::int64_t rounds() const override { return batch_.dealt(0, cores_); }
+    [[nodiscard]] std::int64_t rounds() const override {
+        return share_in_turn(batch_.count, cores_, 0);
+    }
 
     /// Matrices on the way to the cube core of one AI core (WS_CIRCULAR_BUFFER_LEN).
     static constexpr std::int64_t kSlots = 4;

@@ -27,10 +27,6 @@ struct InverseBatch {
     [[nodiscard]] std::int64_t cores_of(const config::HardwareConfig& hardware) const {
         return std::min(cores > 0 ? cores : hardware.ai_cores, count);
     }
-    /// Matrices of one of `workers` where they are dealt in turn.
-    [[nodiscard]] std::int64_t dealt(std::int64_t worker, std::int64_t workers) const {
-        return worker < workers ? ceil_div(count - worker, workers) : 0;
-    }
     /// Rows and columns of a tensor of the batch in memory.
     [[nodiscard]] std::int64_t rows() const { return ceil_div(count, heads) * side; }
     [[nodiscard]] std::int64_t cols() const { return heads * side; }

@@ -307,8 +307,7 @@ Mxr::Mxr(const config::HardwareConfig& hardware, const InverseBatch& batch, cons
       minus_i_(constant("minus_i", batch.in, batch.side, batch.side, minus_identity(batch.side))) {}
 
 std::int64_t Mxr::rounds_of(std::int64_t core) const {
-    const std::int64_t groups = ceil_div(batch_.count, group_);
-    return core < cores_ ? ceil_div(groups - core, cores_) : 0;
+    return share_in_turn(ceil_div(batch_.count, group_), cores_, core);
 }
 
 isa::Program Mxr::program(isa::CoreId core) const {

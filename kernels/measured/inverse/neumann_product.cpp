@@ -76,7 +76,7 @@ isa::Program NeumannProduct::program(isa::CoreId core) const {
     const auto l1 = [&] { return s.tile(Memory::L1, batch_.in, batch_.side, batch_.side); };
     const Room room{l1(), l1(), l1()};
     CubeSteps cube(s, batch_.in, batch_.side);
-    const std::int64_t mine = limited(batch_.dealt(core.ai_core, cores_));
+    const std::int64_t mine = limited(share_in_turn(batch_.count, cores_, core.ai_core));
     for (std::int64_t round = 0; round < mine; ++round) {
         const std::int64_t index = round * cores_ + core.ai_core;
         s(isa::Copy{room.y, batch_.matrix(m_, index), batch_.cold});

@@ -18,7 +18,9 @@ class NeumannProduct : public SteadyKernel {
     [[nodiscard]] std::string_view name() const override { return "measured/neumann-product"; }
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
     /// Matrices.
-    [[nodiscard]] std::int64_t rounds() const override { return batch_.dealt(0, cores_); }
+    [[nodiscard]] std::int64_t rounds() const override {
+        return share_in_turn(batch_.count, cores_, 0);
+    }
 
     /// Powers of M that the product reaches: twice max_block_size of
     /// csrc/host/torch_tri_inv_trick.h.

@@ -37,7 +37,7 @@ class TileLangInverse : public SteadyKernel {
 
   private:
     [[nodiscard]] std::int64_t rounds_of(std::int64_t core) const {
-        return core < cores_ ? ceil_div(blocks_ - core, cores_) : 0;
+        return share_in_turn(blocks_, cores_, core);
     }
     isa::Program vectors(isa::CoreId core) const;
     isa::Program cube(isa::CoreId core) const;

@@ -24,10 +24,6 @@ constexpr std::int32_t kMasked = 2;   ///< vector: scores and state
 constexpr std::int32_t kZeroed = 4;   ///< vector: the state of a new head
 constexpr std::int32_t kHeadDone = 5; ///< cube
 
-Tile half_of(const Tile& tile, std::int64_t lane) {
-    return tile.block(lane * tile.rows / kVectorCores, 0, tile.rows / kVectorCores, tile.cols);
-}
-
 /// An operand in L1, stored as it is used or transposed.
 struct Operand {
     Tile tile;
@@ -172,9 +168,7 @@ std::int64_t LinearAttention::slots() const {
 }
 
 std::int64_t LinearAttention::rounds_of(std::int64_t core) const {
-    const std::int64_t heads = shape_.batch * shape_.heads;
-    const std::int64_t cores = hardware().ai_cores;
-    return heads > core ? ceil_div(heads - core, cores) * shape_.chunks() : 0;
+    return share_in_turn(shape_.batch * shape_.heads, hardware().ai_cores, core) * shape_.chunks();
 }
 
 LinearAttention::Place LinearAttention::place(CoreId core, std::int64_t index) const {
@@ -249,6 +243,14 @@ void LinearAttention::output(Script& s, const CubeTiles& t, const Tile& state, P
     s.barrier_all();
 }
 
+/// The output from the one slot of scores, once they are masked, and the loaded state.
+void LinearAttention::masked_output(Script& s, const CubeTiles& t, CoreId core, Place place) const {
+    s.from_vectors(kMasked);
+    s(isa::Copy{t.scores, scores_slot(core, 0)});
+    s.barrier_all();
+    output(s, t, t.state, place);
+}
+
 isa::Program LinearAttention::cube_one_slot(CoreId core) const {
     Script s(hardware(), core);
     const CubeTiles t(s, shape_, version_.ping_pong);
@@ -262,10 +264,7 @@ isa::Program LinearAttention::cube_one_slot(CoreId core) const {
         s(isa::Copy{t.state, state_slot(core, 0)});
         s.barrier_all();
         scores_and_state(s, t, core, 0);
-        s.from_vectors(kMasked);
-        s(isa::Copy{t.scores, scores_slot(core, 0)});
-        s.barrier_all();
-        output(s, t, t.state, now);
+        masked_output(s, t, core, now);
         co_yield s.block();
     }
 }
@@ -322,10 +321,7 @@ isa::Program LinearAttention::cube_given(CoreId core) const {
         s(isa::Copy{t.state, sums_.block(row, 0, shape_.size, shape_.size), true});
         s.barrier_all();
         scores_and_state(s, t, core, 0);
-        s.from_vectors(kMasked);
-        s(isa::Copy{t.scores, scores_slot(core, 0)});
-        s.barrier_all();
-        output(s, t, t.state, now);
+        masked_output(s, t, core, now);
         co_yield s.block();
     }
 }

@@ -72,6 +72,7 @@ class LinearAttention final : public SteadyKernel {
     void load(Script& s, const CubeTiles& t, Place place) const;
     void scores_and_state(Script& s, const CubeTiles& t, isa::CoreId core, std::int64_t slot) const;
     void output(Script& s, const CubeTiles& t, const isa::Tile& state, Place place) const;
+    void masked_output(Script& s, const CubeTiles& t, isa::CoreId core, Place place) const;
     void begin_head(Script& s, const VectorTiles& t, isa::CoreId core) const;
     void mask_and_sum(Script& s, const VectorTiles& t, isa::CoreId core, std::int64_t slot) const;
     [[nodiscard]] bool sums_states() const { return version_.states != States::Given; }

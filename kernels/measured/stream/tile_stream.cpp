@@ -102,8 +102,7 @@ isa::Program TileStream::program(isa::CoreId core) const {
         s.set(Pipe::Mte3, Pipe::Mte2, slot_of(i, shape_.buffers));
     }
     // Tiles worker, worker + workers..
-    const std::int64_t own =
-        limited(ceil_div(std::max<std::int64_t>(shape_.tiles - worker->index, 0), worker->count));
+    const std::int64_t own = limited(share_in_turn(shape_.tiles, worker->count, worker->index));
     const auto index = [&](std::int64_t turn) { return worker->index + turn * worker->count; };
     for (std::int64_t turn = 0; turn < std::min(shape_.prefetch, own); ++turn) {
         load(s, tiles, turn, index(turn));

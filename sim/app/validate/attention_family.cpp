@@ -2,6 +2,7 @@
 #include "sim/app/validate/attention_family.h"
 
 #include "kernels/measured/attention/fused_attention.h"
+#include "sim/app/validate/reading.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -30,16 +31,12 @@ constexpr double kVendorStartUs = 36;
 /// than those of more keys.
 constexpr std::int64_t kSteadyKeys = 4096;
 
-bool has(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
-
 FusedAttentionPlan plan_of(const Measurement& row, const config::HardwareConfig& hardware) {
     FusedAttentionPlan plan;
     plan.queries = row.m.value_or(row.t.value_or(0));
     plan.keys = row.n.value_or(row.t.value_or(0));
     plan.cores = std::min(row.cores.value_or(hardware.ai_cores), hardware.ai_cores);
-    const bool port = has(row.algorithm, "DSL");
+    const bool port = contains(row.algorithm, "DSL");
     plan.ahead = port ? kPortAhead : kAhead;
     plan.tile = port && plan.keys >= kWideFrom ? kWideStep : kStep;
     return plan;
@@ -59,14 +56,14 @@ MeasuredCase model(const Measurement& row, const config::HardwareConfig& hardwar
     if (plan.queries <= 0 || plan.keys <= 0) {
         throw NotModelled("no number of tokens");
     }
-    if (has(row.algorithm, "one S0 tile") && plan.keys < kSteadyKeys) {
+    if (contains(row.algorithm, "one S0 tile") && plan.keys < kSteadyKeys) {
         throw NotModelled("other tiles that are not given: more keys take less time");
     }
     MeasuredCase measured;
     measured.kernel = std::make_unique<FusedAttention>(hardware, plan);
     measured.flops = measured.kernel->flops();
     measured.warm = true; // Q, K and V are fetched into L2 before the launch
-    measured.host_us = has(row.algorithm, "torch_npu") ? kVendorStartUs : 0;
+    measured.host_us = contains(row.algorithm, "torch_npu") ? kVendorStartUs : 0;
     return measured;
 }
 

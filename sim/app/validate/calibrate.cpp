@@ -3,6 +3,7 @@
 
 #include "sim/app/report_parts.h"
 #include "sim/app/table.h"
+#include "sim/app/validate/reading.h"
 #include "sim/base/error.h"
 #include "sim/config/yaml_reader.h"
 
@@ -74,15 +75,13 @@ constexpr double kMostLog = 1;      ///< a row that is further off than e-fold p
 constexpr double kFirstStep = 0.15; ///< of a parameter's range
 constexpr double kLastStep = 1e-3;
 
-bool has(const std::string& text, const std::string& part) {
-    return part.empty() || text.find(part) != std::string::npos;
-}
-
 bool takes_part(const Comparison& row, const std::vector<RowFilter>& filters) {
     return std::ranges::any_of(filters, [&](const RowFilter& filter) {
         return (filter.family.empty() || row.family == filter.family) &&
-               has(row.row.platform, filter.platform) && has(row.row.kernel, filter.kernel) &&
-               has(row.row.algorithm, filter.algorithm) && has(row.row.group, filter.group);
+               contains(row.row.platform, filter.platform) &&
+               contains(row.row.kernel, filter.kernel) &&
+               contains(row.row.algorithm, filter.algorithm) &&
+               contains(row.row.group, filter.group);
     });
 }
 
@@ -144,8 +143,7 @@ class Space {
 
 /// What a hardware file has under `key`.
 double value_in(const std::string& hardware, const std::string& key) {
-    const std::string file =
-        fmt::format("{}/configs/hardware/{}.yaml", NPUSIM_SOURCE_DIR, hardware);
+    const std::string file = HardwareShelf::path(hardware);
     const config::YamlNode root = config::parse_yaml_with_base(file);
     const config::YamlNode* node = root.find_path(key);
     double value = 0;

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "sim/app/validate/family.h"
-
 #include <cstdint>
-#include <string_view>
 
 namespace npusim::app {
 
@@ -33,15 +30,5 @@ inline constexpr double kLowerOnesCallUs = 92;
 inline constexpr double kScanCallUs = 100;
 /// The wrappers of the older builds.
 inline constexpr double kOlderCallUs = 57;
-
-inline bool contains(std::string_view text, std::string_view part) {
-    return text.find(part) != std::string_view::npos;
-}
-
-/// Throws NotModelled where the time is the host's.
-void refuse_host_times(const Measurement& row);
-
-/// Throws NotModelled where the row does not say.
-std::int64_t elements_of(const Measurement& row);
 
 } // namespace npusim::app

@@ -2,6 +2,7 @@
 #include "sim/app/validate/compiled_family.h"
 
 #include "kernels/measured/compiled/chunk_stages.h"
+#include "sim/app/validate/reading.h"
 
 #include <array>
 #include <optional>
@@ -45,10 +46,6 @@ constexpr std::array kStages{
     Stage{"linear_attention", CompiledStage::LinearOutputs, 0},
 };
 
-bool contains(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
-
 const Stage* stage_of(const Measurement& row) {
     for (const Stage& stage : kStages) {
         if (row.kernel == stage.kernel) {
@@ -60,13 +57,6 @@ const Stage* stage_of(const Measurement& row) {
 
 bool compiled(const Measurement& row) {
     return contains(row.algorithm, "Triton") || contains(row.algorithm, "triton");
-}
-
-std::int64_t required(const std::optional<std::int64_t>& value, std::string_view name) {
-    if (!value) {
-        throw NotModelled("no " + std::string(name) + " in the row");
-    }
-    return *value;
 }
 
 CompiledChunkShape shape_of(const Measurement& row) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/common/stream.h"
 #include "kernels/measured/vector/elementwise.h"
 #include "kernels/measured/vector/memory_probe.h"
 #include "sim/app/validate/call_overhead.h"
+#include "sim/app/validate/reading.h"
 #include "sim/app/validate/vector_family.h"
+#include "sim/base/units.h"
 
 #include <algorithm>
-#include <charconv>
 
 namespace npusim::app {
 
@@ -31,22 +33,10 @@ constexpr std::int64_t kSingleCoreTile = std::int64_t{64} * 64;
 /// Passes over the data.
 constexpr std::int64_t kPasses = 8;
 
-std::int64_t vector_cores(const config::HardwareConfig& hardware) {
-    return hardware.ai_cores * std::max<std::int64_t>(1, hardware.vector_cores);
-}
-
 /// "footprint 32 MB".
 std::int64_t footprint(const Measurement& row) {
-    constexpr std::string_view kHead = "footprint ";
-    const std::size_t at = row.shape_note.find(kHead);
-    std::int64_t megabytes = 0;
-    if (at == std::string::npos || std::from_chars(row.shape_note.data() + at + kHead.size(),
-                                                   row.shape_note.data() + row.shape_note.size(),
-                                                   megabytes)
-                                           .ec != std::errc{}) {
-        return kLargeBytes;
-    }
-    return megabytes * kMebi;
+    const auto megabytes = number_after(row.shape_note, "footprint ");
+    return megabytes ? *megabytes * kMebi : kLargeBytes;
 }
 
 MeasuredCase probe(const Measurement& row, const config::HardwareConfig& hardware) {
@@ -84,9 +74,9 @@ MeasuredCase clone(const Measurement& row, const config::HardwareConfig& hardwar
     ElementwiseShape shape;
     shape.elements = elements_of(row);
     shape.start = kernels::QueueCode::kVendorStart;
-    shape.blocks = vector_cores(hardware);
-    const std::int64_t share = (shape.elements + shape.blocks - 1) / shape.blocks;
-    shape.tile = std::min((share + kUnit - 1) / kUnit * kUnit, kVendorTile);
+    shape.blocks = kernels::vector_workers(hardware);
+    shape.tile =
+        std::min(ceil_div(ceil_div(shape.elements, shape.blocks), kUnit) * kUnit, kVendorTile);
     shape.cold = true;
     MeasuredCase result;
     result.kernel = std::make_unique<ElementwiseKernel>(hardware, shape);
@@ -101,7 +91,7 @@ MeasuredCase queued_copy(const Measurement& row, const config::HardwareConfig& h
     ElementwiseShape shape;
     shape.elements = elements_of(row);
     shape.start = kernels::QueueCode::kVendorStart;
-    shape.blocks = vector_cores(hardware);
+    shape.blocks = kernels::vector_workers(hardware);
     shape.tile = kVendorTile;
     const std::int64_t bytes = 2 * bytes_of(shape.dtype, shape.elements);
     shape.cold = bytes > hardware.gm.l2_size_bytes;
@@ -131,7 +121,7 @@ MeasuredCase single_core_copy(const Measurement& row, const config::HardwareConf
 MeasuredCase small_transfers(const config::HardwareConfig& hardware) {
     ElementwiseShape shape;
     shape.elements = 67 * kMega / 2;
-    shape.blocks = vector_cores(hardware);
+    shape.blocks = kernels::vector_workers(hardware);
     shape.tile = 512;
     shape.buffers = 1;
     shape.cold = true;

@@ -6,6 +6,7 @@
 #include "kernels/measured/gdn/tile_lang.h"
 #include "kernels/measured/inverse/mxr.h"
 #include "kernels/measured/linear_attention/linear_attention.h"
+#include "sim/app/validate/reading.h"
 #include "sim/base/error.h"
 
 #include <algorithm>
@@ -28,10 +29,6 @@ constexpr std::int64_t kUntunedA5Blocks = 20;
 /// npu-skillyard platform_model.md): the linear attention benches time such calls, and their small
 /// shapes show it.
 constexpr double kPythonCallUs = 50;
-
-bool contains(std::string_view text, std::string_view part) {
-    return text.find(part) != std::string_view::npos;
-}
 
 template <class Stage> Kernel make(const HardwareConfig& hardware, const GdnShape& shape) {
     return std::make_unique<Stage>(hardware, shape);

@@ -2,6 +2,8 @@
 #include "sim/app/validate/gemm_family.h"
 
 #include "kernels/measured/gemm/tiled_gemm.h"
+#include "sim/app/validate/reading.h"
+#include "sim/base/units.h"
 
 #include <algorithm>
 #include <array>
@@ -31,12 +33,8 @@ constexpr double kQueuedCallUs = 5;
 /// Columns of tiles that the swizzled kernels walk at a time: their default.
 constexpr std::int64_t kSwizzle = 3;
 
-bool has(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
-
 std::int64_t padded(std::int64_t size, std::int64_t to) {
-    return (size + to - 1) / to * to;
+    return ceil_div(size, to) * to;
 }
 
 struct Sizes {
@@ -65,17 +63,31 @@ TiledGemmPlan plan_of(const Sizes& size) {
 }
 
 std::int64_t tile_rows(const TiledGemmPlan& plan) {
-    return (plan.m + plan.tile_m - 1) / plan.tile_m;
+    return ceil_div(plan.m, plan.tile_m);
 }
 
 std::int64_t tile_cols(const TiledGemmPlan& plan) {
-    return (plan.n + plan.tile_n - 1) / plan.tile_n;
+    return ceil_div(plan.n, plan.tile_n);
 }
 
 void deal(TiledGemmPlan& plan, std::int64_t cores, Walk walk, std::int64_t width) {
     const std::int64_t rows = tile_rows(plan);
     const std::int64_t cols = tile_cols(plan);
     plan.tiles = kernels::deal_walk(rows, cols, std::min(cores, rows * cols), walk, width);
+}
+
+/// To a grid of so many cores, or where there are fewer or the tiles do not fill it, to one that
+/// divides them.
+void deal_to_grid(TiledGemmPlan& plan,
+                  std::int64_t cores,
+                  std::int64_t grid_rows,
+                  std::int64_t grid_cols) {
+    const std::int64_t rows = tile_rows(plan);
+    const std::int64_t cols = tile_cols(plan);
+    const bool fills =
+        cores >= grid_rows * grid_cols && rows % grid_rows == 0 && cols % grid_cols == 0;
+    plan.tiles = fills ? kernels::deal_grid(rows, cols, grid_rows, grid_cols)
+                       : kernels::deal_rectangles(rows, cols, cores);
 }
 
 /// Microseconds of the copies into zeroed tensors of whole tiles that the wrappers of
@@ -91,8 +103,16 @@ double padding_us(const Sizes& size, const Sizes& whole, const config::HardwareC
 
 /// The benches of matmul_swizzle time a loop of calls on the same operands, which stay in L2 as far
 /// as they fit with the result.
-bool loops_in_l2(const Sizes& size, const config::HardwareConfig& hardware) {
-    return 2 * (size.m * size.k + size.k * size.n + size.m * size.n) <= hardware.gm.l2_size_bytes;
+MeasuredCase in_a_loop(const config::HardwareConfig& hardware,
+                       TiledGemmPlan plan,
+                       const Sizes& size,
+                       double host_us) {
+    MeasuredCase measured;
+    measured.kernel = std::make_unique<TiledGemm>(hardware, std::move(plan));
+    measured.warm =
+        2 * (size.m * size.k + size.k * size.n + size.m * size.n) <= hardware.gm.l2_size_bytes;
+    measured.host_us = host_us;
+    return measured;
 }
 
 /// huawei-csl/pto-kernels, matmul_custom_pto.cpp.
@@ -104,11 +124,8 @@ swizzled(const Measurement& row, const Sizes& size, const config::HardwareConfig
     plan.w_slab = 256;
     plan.w_transposed = true;
     deal(plan, cores_of(row, hardware), Walk::ColumnBlocks, kSwizzle);
-    MeasuredCase measured;
-    measured.kernel = std::make_unique<TiledGemm>(hardware, std::move(plan));
-    measured.warm = loops_in_l2(size, hardware);
-    measured.host_us = kSynchronisedCallUs + padding_us(size, whole, hardware);
-    return measured;
+    return in_a_loop(
+        hardware, std::move(plan), size, kSynchronisedCallUs + padding_us(size, whole, hardware));
 }
 
 /// huawei-csl/pto-kernels, matmul_original_pto.cpp.
@@ -122,11 +139,8 @@ unswizzled(const Measurement& row, const Sizes& size, const config::HardwareConf
     plan.w_transposed = true;
     plan.tiles =
         kernels::deal_rectangles(tile_rows(plan), tile_cols(plan), cores_of(row, hardware));
-    MeasuredCase measured;
-    measured.kernel = std::make_unique<TiledGemm>(hardware, std::move(plan));
-    measured.warm = loops_in_l2(size, hardware);
-    measured.host_us = kQueuedCallUs + padding_us(size, whole, hardware);
-    return measured;
+    return in_a_loop(
+        hardware, std::move(plan), size, kQueuedCallUs + padding_us(size, whole, hardware));
 }
 
 /// torch matmul: the vendor's library. That its tile is 128x256 shows in the steps of its time,
@@ -137,11 +151,7 @@ vendor(const Measurement& row, const Sizes& size, const config::HardwareConfig& 
     TiledGemmPlan plan = plan_of(size);
     plan.w_transposed = true;
     deal(plan, cores_of(row, hardware), Walk::ColumnBlocks, kSwizzle);
-    MeasuredCase measured;
-    measured.kernel = std::make_unique<TiledGemm>(hardware, std::move(plan));
-    measured.warm = loops_in_l2(size, hardware);
-    measured.host_us = kQueuedCallUs;
-    return measured;
+    return in_a_loop(hardware, std::move(plan), size, kQueuedCallUs);
 }
 
 MeasuredCase with_plan(const config::HardwareConfig& hardware, TiledGemmPlan plan) {
@@ -158,14 +168,7 @@ pto_performance(const Measurement& row, const Sizes& size, const config::Hardwar
     TiledGemmPlan plan = plan_of({padded(size.m, 128), padded(size.n, 256), size.k});
     plan.result = DType::Fp32;
     plan.w_transposed = true;
-    constexpr std::int64_t kGridRows = 4;
-    constexpr std::int64_t kGridCols = 6;
-    const bool default_grid = cores_of(row, hardware) >= kGridRows * kGridCols &&
-                              tile_rows(plan) % kGridRows == 0 && tile_cols(plan) % kGridCols == 0;
-    plan.tiles =
-        default_grid
-            ? kernels::deal_grid(tile_rows(plan), tile_cols(plan), kGridRows, kGridCols)
-            : kernels::deal_rectangles(tile_rows(plan), tile_cols(plan), cores_of(row, hardware));
+    deal_to_grid(plan, cores_of(row, hardware), 4, 6);
     return with_plan(hardware, std::move(plan));
 }
 
@@ -186,7 +189,7 @@ pypto(const Measurement& row, const Sizes& size, const config::HardwareConfig& h
     TiledGemmPlan plan = plan_of(size);
     deal(plan,
          cores_of(row, hardware),
-         has(row.algorithm, "L2 reuse") ? Walk::ColumnBlocks : Walk::Rows,
+         contains(row.algorithm, "L2 reuse") ? Walk::ColumnBlocks : Walk::Rows,
          kSwizzle);
     return with_plan(hardware, std::move(plan));
 }
@@ -223,7 +226,7 @@ std::optional<std::array<std::int64_t, 3>> sides(const std::string& text, std::s
 
 /// As the row says, or those of the guide's cases: wide and of few rows, or of one row in fp32.
 CatlassTiles catlass_tiles(const Measurement& row, DType dtype) {
-    const bool retuned = has(row.algorithm, "retuned");
+    const bool retuned = contains(row.algorithm, "retuned");
     CatlassTiles tiles;
     if (dtype == DType::Fp32) {
         tiles = retuned ? CatlassTiles{16, 32, 1024, 256} : CatlassTiles{128, 128, 256, 64};
@@ -266,8 +269,8 @@ catlass_a2(const Measurement& row, const Sizes& size, const config::HardwareConf
     plan.x_slab = tiles.l1_k;
     plan.w_slab = tiles.l1_k;
     plan.slice = tiles.l0_k;
-    plan.w_blocked = has(row.algorithm, "zN");
-    plan.w_transposed = !plan.w_blocked && !has(row.algorithm, "RowMajor");
+    plan.w_blocked = contains(row.algorithm, "zN");
+    plan.w_transposed = !plan.w_blocked && !contains(row.algorithm, "RowMajor");
     const auto [width, walk] = catlass_walk(row, size);
     deal(plan, cores_of(row, hardware), walk, width);
     return with_plan(hardware, std::move(plan));
@@ -279,7 +282,7 @@ catlass_a2(const Measurement& row, const Sizes& size, const config::HardwareConf
 MeasuredCase
 catlass_950(const Measurement& row, const Sizes& size, const config::HardwareConfig& hardware) {
     constexpr std::int64_t kBlockFloats = 8;
-    if (has(row.algorithm, "direct output") && size.n % kBlockFloats != 0) {
+    if (contains(row.algorithm, "direct output") && size.n % kBlockFloats != 0) {
         throw NotModelled("results whose rows begin within a 32-byte block");
     }
     TiledGemmPlan plan = plan_of(size);
@@ -289,7 +292,7 @@ catlass_950(const Measurement& row, const Sizes& size, const config::HardwareCon
     plan.x_slab = 128;
     plan.w_slab = 128;
     const std::int64_t cores = cores_of(row, hardware);
-    if (has(row.algorithm, "ASWT")) {
+    if (contains(row.algorithm, "ASWT")) {
         kernels::SplitTiles split =
             kernels::deal_sliding_window(tile_rows(plan), tile_cols(plan), cores);
         plan.tiles = std::move(split.tiles);
@@ -320,7 +323,7 @@ constexpr std::array kProjections = {
 
 Projection projection_of(const Measurement& row) {
     for (const Projection& known : kProjections) {
-        if (has(row.algorithm, known.name)) {
+        if (contains(row.algorithm, known.name)) {
             return {known.name,
                     row.n.value_or(known.n),
                     row.k.value_or(known.k),
@@ -341,7 +344,7 @@ MeasuredCase skinny(const Measurement& row, const config::HardwareConfig& hardwa
     plan.result = DType::Bf16;
     plan.tile_m = padded(plan.m, 16);
     plan.tile_n = std::min(kMostColumns, of.n / of.blocks);
-    const bool one_block = has(row.algorithm, "one block");
+    const bool one_block = contains(row.algorithm, "one block");
     const std::int64_t per_block = of.n / of.blocks / plan.tile_n;
     const std::int64_t workers = std::min(of.blocks, hardware.ai_cores);
     plan.tiles.resize(static_cast<std::size_t>(workers));
@@ -387,14 +390,7 @@ microscaled(const Measurement& row, const Sizes& size, const config::HardwareCon
     plan.slice = narrow ? 256 : 128;
     plan.x_slab = 512;
     plan.w_slab = 512;
-    constexpr std::int64_t kGridRows = 4;
-    constexpr std::int64_t kGridCols = 8;
-    const std::int64_t rows = tile_rows(plan);
-    const std::int64_t cols = tile_cols(plan);
-    const bool default_grid = cores_of(row, hardware) >= kGridRows * kGridCols &&
-                              rows % kGridRows == 0 && cols % kGridCols == 0;
-    plan.tiles = default_grid ? kernels::deal_grid(rows, cols, kGridRows, kGridCols)
-                              : kernels::deal_rectangles(rows, cols, cores_of(row, hardware));
+    deal_to_grid(plan, cores_of(row, hardware), 4, 8);
     if (hardware.cube.formats.find(plan.dtype) == hardware.cube.formats.end()) {
         throw NotModelled(fmt::format("the cube has no {}", to_string(plan.dtype)));
     }
@@ -429,13 +425,13 @@ MeasuredCase model(const Measurement& row, const config::HardwareConfig& hardwar
         throw NotModelled("products whose results vector cores scale: no program");
     }
     for (const Named& named : kModels) {
-        if (has(row.algorithm, named.part)) {
+        if (contains(row.algorithm, named.part)) {
             return named.model(row, size, hardware);
         }
     }
-    if (has(row.algorithm, "CATLASS")) {
-        return has(row.platform, "950") ? catlass_950(row, size, hardware)
-                                        : catlass_a2(row, size, hardware);
+    if (contains(row.algorithm, "CATLASS")) {
+        return contains(row.platform, "950") ? catlass_950(row, size, hardware)
+                                             : catlass_a2(row, size, hardware);
     }
     throw NotModelled(fmt::format("no program for \"{}\"", row.algorithm));
 }

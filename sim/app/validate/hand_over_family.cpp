@@ -2,10 +2,10 @@
 #include "sim/app/validate/hand_over_family.h"
 
 #include "kernels/measured/hand_over/hand_over_loop.h"
+#include "sim/app/validate/reading.h"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <fmt/format.h>
 
 namespace npusim::app {
@@ -26,10 +26,6 @@ constexpr std::int64_t kPeakRows = 98304;
 /// Below that the host's launch is all that is seen (note of the rows).
 constexpr std::int64_t kFewestRows = 98304;
 
-bool has(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
-
 Task task_of(const Measurement& row) {
     constexpr std::array<std::pair<std::string_view, Task>, 4> kTasks = {{
         {"stream_c2v", Task::StreamToVectors},
@@ -45,37 +41,30 @@ Task task_of(const Measurement& row) {
     throw NotModelled(fmt::format("no program for {}", row.kernel));
 }
 
-/// The number behind "iterations=" of the shape.
-std::optional<std::int64_t> iterations(const Measurement& row) {
-    constexpr std::string_view kKey = "iterations=";
-    const std::size_t at = row.shape_note.find(kKey);
-    if (at == std::string::npos) {
-        return std::nullopt;
-    }
-    std::int64_t count = 0;
-    const char* const begin = row.shape_note.data() + at + kKey.size();
-    std::from_chars(begin, row.shape_note.data() + row.shape_note.size(), count);
-    return count > 0 ? std::optional(count) : std::nullopt;
+/// "iterations=64"; `peak` where the row gives none.
+std::int64_t iterations(const Measurement& row, std::int64_t peak) {
+    const auto count = number_after(row.shape_note, "iterations=");
+    return count.value_or(0) > 0 ? *count : peak;
 }
 
 std::int64_t rounds_of(const Measurement& row, const HandOverPlan& plan) {
     if (plan.task == Task::StreamToVectors) {
-        return iterations(row).value_or(kPeakToVectors);
+        return iterations(row, kPeakToVectors);
     }
     if (plan.task == Task::StreamToCube) {
-        return iterations(row).value_or(kPeakToCube);
+        return iterations(row, kPeakToCube);
     }
     return std::max<std::int64_t>(1, row.m.value_or(kPeakRows) / (plan.cores * kSide));
 }
 
 void refuse(const Measurement& row, const config::HardwareConfig& hardware) {
-    if (hardware.composition != config::Composition::Split || has(row.algorithm, "on-core")) {
+    if (hardware.composition != config::Composition::Split || contains(row.algorithm, "on-core")) {
         throw NotModelled("cube and vector cores that share local memory");
     }
-    if (has(row.algorithm, "torch") || has(row.algorithm, "vendor")) {
+    if (contains(row.algorithm, "torch") || contains(row.algorithm, "vendor")) {
         throw NotModelled("kernels of the vendor that are not published");
     }
-    if (has(row.timing, "host") && row.m.value_or(0) < kFewestRows) {
+    if (contains(row.timing, "host") && row.m.value_or(0) < kFewestRows) {
         throw NotModelled("time of the host's launch");
     }
 }
@@ -85,8 +74,8 @@ MeasuredCase model(const Measurement& row, const config::HardwareConfig& hardwar
     HandOverPlan plan;
     plan.task = task_of(row);
     plan.cores = std::min(row.cores.value_or(hardware.ai_cores), hardware.ai_cores);
-    plan.slots = has(row.algorithm, "gm_pipe") || has(row.algorithm, "pushpop") ? 2 : 1;
-    plan.separate = has(row.algorithm, "one after the other");
+    plan.slots = contains(row.algorithm, "gm_pipe") || contains(row.algorithm, "pushpop") ? 2 : 1;
+    plan.separate = contains(row.algorithm, "one after the other");
     plan.rounds = rounds_of(row, plan);
     MeasuredCase measured;
     auto kernel = std::make_unique<HandOverLoop>(hardware, plan);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/measured/vector/single_op.h"
 #include "sim/app/validate/call_overhead.h"
+#include "sim/app/validate/reading.h"
 #include "sim/app/validate/vector_family.h"
 
 #include <charconv>

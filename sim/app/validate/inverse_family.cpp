@@ -6,6 +6,7 @@
 #include "kernels/measured/inverse/mxr.h"
 #include "kernels/measured/inverse/neumann_product.h"
 #include "kernels/measured/inverse/tile_lang_inverse.h"
+#include "sim/app/validate/reading.h"
 
 #include <algorithm>
 #include <array>
@@ -40,10 +41,6 @@ constexpr double kTileLangFirstOperators = 6; ///< in the build that keeps half 
 /// The build whose result is half precision fills its output with zeros first and converts it in
 /// the end: 4 bytes written, then 4 read and 2 written, of every element.
 constexpr double kConversionBytes = 10;
-
-bool contains(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
 
 bool round_wrapper(const Measurement& row) {
     return row.timing == "profiler";

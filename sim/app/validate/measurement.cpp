@@ -185,6 +185,11 @@ class Columns {
 
 } // namespace
 
+bool device_timed(const Measurement& row) {
+    return row.timing.find("host") == std::string::npos &&
+           row.timing.find("end to end") == std::string::npos;
+}
+
 std::vector<Measurement> read_measurements(const std::string& path) {
     std::ifstream stream(path, std::ios::binary);
     if (!stream) {

@@ -40,6 +40,9 @@ struct Measurement {
     std::string group;
 };
 
+/// Whether the device's own clock was read, rather than the host's.
+bool device_timed(const Measurement& row);
+
 /// Reads a table with at least the columns id, platform, kernel, algorithm and one measured value
 /// per row. Throws InputError naming file, line and column.
 std::vector<Measurement> read_measurements(const std::string& path);

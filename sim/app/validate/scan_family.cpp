@@ -2,9 +2,8 @@
 #include "kernels/measured/vector/scan.h"
 #include "kernels/measured/vector/segmented_scan.h"
 #include "sim/app/validate/call_overhead.h"
+#include "sim/app/validate/reading.h"
 #include "sim/app/validate/vector_family.h"
-
-#include <charconv>
 
 namespace npusim::app {
 
@@ -20,21 +19,8 @@ constexpr std::int64_t kLargestSide = 128;
 /// src/kernels/kernel_utils.h.
 constexpr std::int64_t kPieceBytes = std::int64_t{96} * 1024 * 1024;
 
-/// The number behind `head`.
-template <class Number>
-std::optional<Number> number_after(std::string_view text, std::string_view head) {
-    const std::size_t at = text.find(head);
-    Number value{};
-    if (at == std::string_view::npos ||
-        std::from_chars(text.data() + at + head.size(), text.data() + text.size(), value).ec !=
-            std::errc{}) {
-        return std::nullopt;
-    }
-    return value;
-}
-
 std::int64_t side_of(const Measurement& row) {
-    const auto side = number_after<std::int64_t>(row.algorithm, "s=");
+    const auto side = number_after(row.algorithm, "s=");
     if (!side || *side % 16 != 0 || *side <= 0 || *side > kLargestSide) {
         throw NotModelled("side of the matrix of ones not known");
     }

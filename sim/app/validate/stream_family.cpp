@@ -4,6 +4,7 @@
 #include "kernels/measured/convolution/img2col_conv.h"
 #include "kernels/measured/convolution/rolling_conv.h"
 #include "kernels/measured/stream/tile_stream.h"
+#include "sim/app/validate/reading.h"
 
 #include <algorithm>
 #include <array>
@@ -24,29 +25,6 @@ using kernels::RollingConv;
 using kernels::RollingConvShape;
 using kernels::TileStream;
 using kernels::TileStreamShape;
-
-bool contains(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
-
-std::int64_t required(const std::optional<std::int64_t>& value, std::string_view name) {
-    if (!value) {
-        throw NotModelled("no " + std::string(name) + " in the row");
-    }
-    return *value;
-}
-
-/// The number behind `word` in `text`: of "rows=32 nbuf=4" that of "rows=".
-std::optional<std::int64_t> number_after(const std::string& text, std::string_view word) {
-    const std::size_t at = text.find(word);
-    if (at == std::string::npos) {
-        return std::nullopt;
-    }
-    std::int64_t value = 0;
-    const char* first = text.data() + at + word.size();
-    const auto result = std::from_chars(first, text.data() + text.size(), value);
-    return result.ec == std::errc() ? std::optional(value) : std::nullopt;
-}
 
 // Convolution.
 

@@ -4,14 +4,12 @@
 #include "sim/app/process_pool.h"
 #include "sim/base/error.h"
 #include "sim/model/simulation.h"
-#include "sim/observe/statistics.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <fmt/format.h>
-#include <set>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -192,9 +190,8 @@ std::optional<std::string> hardware_of(const Measurement& row) {
     return found == kPlatforms.end() ? std::nullopt : std::optional<std::string>(found->hardware);
 }
 
-bool device_timed(const Measurement& row) {
-    return row.timing.find("host") == std::string::npos &&
-           row.timing.find("end to end") == std::string::npos;
+std::string HardwareShelf::path(const std::string& name) {
+    return fmt::format("{}/configs/hardware/{}.yaml", NPUSIM_SOURCE_DIR, name);
 }
 
 const config::HardwareConfig& HardwareShelf::get(const std::string& name) {
@@ -208,17 +205,15 @@ const config::HardwareConfig& HardwareShelf::get(const std::string& name) {
             overrides.push_back(change.change);
         }
     }
-    return files_
-        .emplace(
-            name,
-            config::load_hardware(
-                fmt::format("{}/configs/hardware/{}.yaml", NPUSIM_SOURCE_DIR, name), overrides))
-        .first->second;
+    return files_.emplace(name, config::load_hardware(path(name), overrides)).first->second;
+}
+
+bool Comparison::is_rate() const {
+    return unit == "GB/s" || unit == "TFLOP/s";
 }
 
 double Comparison::error() const {
-    const bool rate = unit == "GB/s" || unit == "TFLOP/s";
-    return (rate ? measured / predicted : predicted / measured) - 1;
+    return (is_rate() ? measured / predicted : predicted / measured) - 1;
 }
 
 std::vector<Comparison> classify(const ValidationJob& job) {
@@ -297,9 +292,8 @@ double quantile(std::vector<double> values, double share) {
 
 /// Time measured and predicted, as numbers that grow with it.
 std::pair<double, double> times(const Comparison& row) {
-    const bool rate = row.unit == "GB/s" || row.unit == "TFLOP/s";
-    return rate ? std::pair{1 / row.measured, 1 / row.predicted}
-                : std::pair{row.measured, row.predicted};
+    return row.is_rate() ? std::pair{1 / row.measured, 1 / row.predicted}
+                         : std::pair{row.measured, row.predicted};
 }
 
 void rank(const std::vector<const Comparison*>& rows, Agreement& result) {

@@ -17,9 +17,6 @@ namespace npusim::app {
 /// The hardware file, by name, that stands for the platform of a row; nullopt where there is none.
 std::optional<std::string> hardware_of(const Measurement& row);
 
-/// Whether the device's own clock was read, rather than the host's.
-bool device_timed(const Measurement& row);
-
 /// Hardware files by name, each read once, with the same changes made to all. `only` restricts a
 /// change to one of them.
 class HardwareShelf {
@@ -30,6 +27,8 @@ class HardwareShelf {
     };
     explicit HardwareShelf(std::vector<Change> changes = {}) : changes_(std::move(changes)) {}
     const config::HardwareConfig& get(const std::string& name);
+    /// Of the file of that name.
+    static std::string path(const std::string& name);
 
   private:
     std::vector<Change> changes_;
@@ -47,6 +46,7 @@ struct Comparison {
     std::string reason;   ///< why it is not modelled; "" if it is
 
     [[nodiscard]] bool modelled() const { return reason.empty(); }
+    [[nodiscard]] bool is_rate() const; ///< greater is faster
     /// Predicted over measured time, less 1: 0.1 is a tenth too slow.
     [[nodiscard]] double error() const;
 };

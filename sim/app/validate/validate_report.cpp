@@ -84,19 +84,6 @@ json row_json(const Comparison& row) {
     return text;
 }
 
-std::string quoted(const std::string& text) {
-    std::string cell;
-    cell += '"';
-    for (const char c : text) {
-        cell += c;
-        if (c == '"') {
-            cell += c;
-        }
-    }
-    cell += '"';
-    return cell;
-}
-
 } // namespace
 
 std::string validation_text(const Validation& validation, bool all) {
@@ -130,7 +117,7 @@ std::string validation_text(const Validation& validation, bool all) {
                       row.unit,
                       row.modelled() ? percent(row.error()) : row.reason});
         }
-        text += "\n" + each.text();
+        text += fmt::format("\n{}", each.text());
     }
     std::map<std::string, std::size_t> reasons;
     for (const Comparison& row : validation.rows) {
@@ -143,7 +130,7 @@ std::string validation_text(const Validation& validation, bool all) {
         for (const auto& [reason, count] : reasons) {
             why.row(fmt::format("{:>5}  {}", count, reason), {});
         }
-        text += "\nrows not modelled, and why\n" + why.text();
+        text += fmt::format("\nrows not modelled, and why\n{}", why.text());
     }
     return text;
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/app/validate/vector_family.h"
 
+#include "kernels/common/stream.h"
 #include "kernels/measured/vector/difference.h"
 #include "kernels/measured/vector/elementwise.h"
 #include "kernels/measured/vector/lower_ones.h"
 #include "sim/app/validate/call_overhead.h"
+#include "sim/app/validate/reading.h"
+#include "sim/base/units.h"
 
 #include <algorithm>
 
@@ -42,10 +45,9 @@ std::optional<Elementwise> function_of(const Measurement& row, bool vendor) {
 /// The vendor's kernels take every vector core, and tiles no larger than a core's share.
 void spread(ElementwiseShape& shape, const config::HardwareConfig& hardware) {
     shape.start = kernels::QueueCode::kVendorStart;
-    shape.blocks = hardware.ai_cores * std::max<std::int64_t>(1, hardware.vector_cores);
-    const std::int64_t share = (shape.elements + shape.blocks - 1) / shape.blocks;
-    const std::int64_t unit = shape.row;
-    shape.tile = std::min(shape.tile, (share + unit - 1) / unit * unit);
+    shape.blocks = kernels::vector_workers(hardware);
+    const std::int64_t share = ceil_div(shape.elements, shape.blocks);
+    shape.tile = std::min(shape.tile, ceil_div(share, shape.row) * shape.row);
 }
 
 MeasuredCase elementwise(const Measurement& row, const config::HardwareConfig& hardware) {
@@ -91,8 +93,8 @@ MeasuredCase lower_ones(const Measurement& row, const config::HardwareConfig& ha
         throw NotModelled("rows that do not fill blocks of UB");
     }
     MeasuredCase result;
-    result.kernel = std::make_unique<kernels::LowerOnes>(
-        hardware, side, hardware.ai_cores * hardware.vector_cores);
+    result.kernel =
+        std::make_unique<kernels::LowerOnes>(hardware, side, kernels::vector_workers(hardware));
     result.host_us = kLowerOnesCallUs;
     result.launch = false;
     return result;
