@@ -60,13 +60,19 @@ template <class Io> static void describe(Io& io, CubeConfig& cube) {
     io.entries("formats", cube.formats, std::span<const DType>(kDTypes));
 }
 
+template <class Io> static void describe(Io& io, VectorLine& line) {
+    io.real("slope", line.slope, {0.001, 10'000});
+    io.real("base", line.base, {0, 1'000'000});
+}
+
 template <class Io> static void describe(Io& io, VectorOpCost& cost) {
-    io.real("slope", cost.slope, {0.001, 10'000});
-    io.real("base", cost.base, {0, 1'000'000});
+    describe(io, static_cast<VectorLine&>(cost));
+    io.some_of(cost.by_dtype, std::span<const DType>(kDTypes));
 }
 
 template <class Io> static void describe(Io& io, VectorConfig& vector) {
     io.bytes("repeat_bytes", vector.repeat_bytes, {32, 4 * kKiB});
+    io.integer("bank_groups", vector.bank_groups, {0, 1'024});
     io.cycles("warm_cycles", vector.warm, kDelay);
     io.cycles("idle_cycles", vector.idle, kDelay);
     io.section("ops", [&](Io& ops) {
@@ -186,13 +192,15 @@ class YamlWriter {
     }
     template <class Name, class T>
     void entries(std::string_view key, std::map<Name, T>& values, std::span<const Name> allowed) {
-        section(key, [&](YamlWriter& io) {
-            for (const Name name : allowed) {
-                if (const auto value = values.find(name); value != values.end()) {
-                    io.object(to_string(name), value->second);
-                }
+        section(key, [&](YamlWriter& io) { io.some_of(values, allowed); });
+    }
+    template <class Name, class T>
+    void some_of(std::map<Name, T>& values, std::span<const Name> allowed) {
+        for (const Name name : allowed) {
+            if (const auto value = values.find(name); value != values.end()) {
+                object(to_string(name), value->second);
             }
-        });
+        }
     }
     template <class T> void list(std::string_view key, std::vector<T>& values) {
         line(key, "");

@@ -42,17 +42,32 @@ struct CubeConfig {
 };
 
 /// Cost line of a vector op: round_up(slope * repeats + base).
-struct VectorOpCost {
-    double slope = 0; ///< cycles per repeat
+struct VectorLine {
+    double slope = 0; ///< cycles per repeat, as measured with operands that begin in one bank group
     double base = 0;  ///< cycles per instruction
+};
+
+/// That of most dtypes, and of those that differ. The dtype of a conversion is its source's.
+struct VectorOpCost : VectorLine {
+    std::map<DType, VectorLine> by_dtype;
+
+    [[nodiscard]] const VectorLine& of(DType dtype) const {
+        const auto found = by_dtype.find(dtype);
+        return found == by_dtype.end() ? *this : found->second;
+    }
 };
 
 /// Vector unit. A repeat covers `repeat_bytes` of one operand.
 ///
 /// The lines of single ops are those of a unit at rest. One that was at work up to `idle` cycles
 /// before is `warm` cycles faster.
+///
+/// UB is made of bank groups, 32 bytes of one after 32 bytes of the next, each of which reads 32
+/// bytes a cycle: where the two operands of a repeat do not meet in one, the op may be faster than
+/// its line.
 struct VectorConfig {
     std::int64_t repeat_bytes = 0;
+    std::int64_t bank_groups = 0; ///< of UB; 0: wherever operands lie, the line holds
     Cycles warm;
     Cycles idle;
     std::map<std::string, VectorOpCost> ops; ///< by mnemonic, e.g. "vadd"

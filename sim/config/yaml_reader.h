@@ -141,12 +141,17 @@ class YamlReader {
     void entries(std::string_view key, std::map<Name, T>& out, std::span<const Name> allowed) {
         section(key, [&](YamlReader& io) {
             io.at_least_one_of(names_of(allowed));
-            for (const Name name : allowed) {
-                if (io.map_.find(to_string(name)) != nullptr) {
-                    io.object(to_string(name), out[name]);
-                }
-            }
+            io.some_of(out, allowed);
         });
+    }
+    /// Entries of this map itself, for any of `allowed`.
+    template <class Name, class T>
+    void some_of(std::map<Name, T>& out, std::span<const Name> allowed) {
+        for (const Name name : allowed) {
+            if (has(to_string(name))) {
+                object(to_string(name), out[name]);
+            }
+        }
     }
     /// A list of maps.
     template <class T> void list(std::string_view key, std::vector<T>& out) {

@@ -38,16 +38,51 @@ Cycles transfer(const isa::Instruction& instruction,
                       std::max(run, by_rows ? static_cast<double>(link.run.count()) : 0));
 }
 
-Cycles
-vector_cost(std::string_view name, const Tile& widest, bool dense, const HardwareConfig& hardware) {
+/// The part of an op's repeats, 0 to 1, in which both operands read a bank group, so that it takes
+/// two cycles to serve them. A block that is reused along a row is in the way of all of it.
+double shared_reads(const isa::VectorBinary& op, bool dense, const config::VectorConfig& vector) {
+    const std::int64_t groups = vector.bank_groups;
+    if (groups == 0 || op.b.cols != op.to.cols) {
+        return 1;
+    }
+    const auto block_of = [](std::int64_t bytes) { return bytes / isa::kVectorBlockBytes; };
+    const std::int64_t blocks =
+        ceil_div(std::min(dense ? op.a.bytes() : op.a.row_bytes(), vector.repeat_bytes),
+                 isa::kVectorBlockBytes);
+    // From row to row, how far apart the two begin goes round the groups.
+    const std::int64_t rows = dense ? 1 : std::min(op.a.rows, groups);
+    const std::int64_t step = block_of(op.b.stride_bytes) - block_of(op.a.stride_bytes);
+    std::int64_t apart = block_of(op.b.address) - block_of(op.a.address);
+    std::int64_t meetings = 0;
+    for (std::int64_t row = 0; row < rows; ++row, apart += step) {
+        const std::int64_t ahead = (apart % groups + groups) % groups;
+        meetings += ahead < blocks || groups - ahead < blocks ? 1 : 0;
+    }
+    return static_cast<double>(meetings) / static_cast<double>(rows);
+}
+
+/// Cycles of a repeat. The operands of the fits met in every bank group, which costs two cycles: an
+/// op of two to three of them does without one where they do not. A read and a write in one bank
+/// are not charged: ops of one operand run at a repeat a cycle.
+double repeat_cycles(double slope, double sharing) {
+    const bool bound_by_reads = std::floor(slope) == 2;
+    return bound_by_reads ? slope - 1 + sharing : slope;
+}
+
+Cycles vector_cost(std::string_view name,
+                   DType dtype,
+                   const Tile& widest,
+                   bool dense,
+                   const HardwareConfig& hardware,
+                   double sharing = 1) {
     const auto found = hardware.vector.ops.find(std::string(name));
     if (found == hardware.vector.ops.end()) {
         throw ProgramError(fmt::format("{} has no vector.ops.{}", hardware.name, name));
     }
+    const auto& [slope, base] = found->second.of(dtype);
     const auto count = static_cast<double>(
         repeats(widest.rows, widest.row_bytes(), dense, hardware.vector.repeat_bytes));
-    return Cycles{
-        static_cast<std::int64_t>(std::ceil(found->second.slope * count + found->second.base))};
+    return rounded_up(repeat_cycles(slope, sharing) * count + base);
 }
 
 const Tile& wider(const Tile& a, const Tile& b) {
@@ -76,34 +111,40 @@ struct CostOf {
     Cycles operator()(const isa::VectorBinary& op) const {
         const bool dense =
             op.to.contiguous() && op.a.contiguous() && op.b.contiguous() && op.b.cols == op.to.cols;
-        return vector_cost(isa::name_of(instruction), op.to, dense, hardware);
+        return vector_cost(isa::name_of(instruction),
+                           op.a.dtype,
+                           op.to,
+                           dense,
+                           hardware,
+                           shared_reads(op, dense, hardware.vector));
     }
     Cycles operator()(const isa::VectorUnary& op) const {
         const bool dense = op.to.contiguous() && op.from.contiguous();
-        return vector_cost(isa::name_of(instruction), op.to, dense, hardware);
+        return vector_cost(isa::name_of(instruction), op.from.dtype, op.to, dense, hardware);
     }
     Cycles operator()(const isa::Vcmax& op) const {
-        return vector_cost(isa::Vcmax::kName, op.from, false, hardware);
+        return vector_cost(isa::Vcmax::kName, op.from.dtype, op.from, false, hardware);
     }
     Cycles operator()(const isa::Vcadd& op) const {
-        return vector_cost(isa::Vcadd::kName, op.from, false, hardware);
+        return vector_cost(isa::Vcadd::kName, op.from.dtype, op.from, false, hardware);
     }
     Cycles operator()(const isa::VectorBlocks& op) const {
-        return vector_cost(isa::name_of(instruction), op.from, true, hardware);
+        return vector_cost(isa::name_of(instruction), op.from.dtype, op.from, true, hardware);
     }
     Cycles operator()(const isa::Vbrcb& op) const {
-        return vector_cost(isa::Vbrcb::kName, op.to, true, hardware);
+        return vector_cost(isa::Vbrcb::kName, op.from.dtype, op.to, true, hardware);
     }
     Cycles operator()(const isa::Vcast& op) const {
         const bool dense = op.to.contiguous() && op.from.contiguous();
-        return vector_cost(isa::Vcast::kName, wider(op.to, op.from), dense, hardware);
+        return vector_cost(
+            isa::Vcast::kName, op.from.dtype, wider(op.to, op.from), dense, hardware);
     }
     Cycles operator()(const isa::Vtranspose& op) const {
         // Blocks are addressed one by one, so a stride costs nothing more.
-        return vector_cost(isa::Vtranspose::kName, op.from, true, hardware);
+        return vector_cost(isa::Vtranspose::kName, op.from.dtype, op.from, true, hardware);
     }
     Cycles operator()(const isa::Vdup& op) const {
-        return vector_cost(isa::Vdup::kName, op.to, op.to.contiguous(), hardware);
+        return vector_cost(isa::Vdup::kName, op.to.dtype, op.to, op.to.contiguous(), hardware);
     }
     Cycles operator()(const isa::SetFlag& /*op*/) const { return hardware.sync.set_flag; }
     Cycles operator()(const isa::WaitFlag& /*op*/) const { return hardware.sync.wait_flag; }

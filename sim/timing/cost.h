@@ -12,7 +12,8 @@ namespace npusim::timing {
 
 /// Cycles `instruction` occupies its pipe with nobody else on the chip.
 ///
-/// mmad: startup + ceil(M/m) ceil(K/k) ceil(N/n) blocks; vector: ceil(slope * repeats + base);
+/// mmad: startup + ceil(M/m) ceil(K/k) ceil(N/n) blocks; vector: ceil(slope * repeats + base), a
+/// cycle less of each repeat whose two operands do not meet in a bank group of UB;
 /// transfers: startup + rows that stand apart * run + ceil(bytes / rate), what a miss of L2 adds is
 /// the GM server's. Throws ProgramError for a path the chip lacks.
 Cycles cost(const isa::Instruction& instruction, const config::HardwareConfig& hardware);

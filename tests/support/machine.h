@@ -29,6 +29,7 @@ inline config::HardwareConfig tiny() {
     machine.scalar = {Cycles{1}, 4, Cycles{1}, Cycles{1}, Cycles{1}};
     machine.cube.startup = Cycles{6};
     machine.cube.formats[DType::Fp16] = {16, 16, 16, 1};
+    machine.vector.bank_groups = 0;
     machine.vector.warm = Cycles{0};
     machine.sync.set_flag = Cycles{1};
     machine.sync.wait_flag = Cycles{1};

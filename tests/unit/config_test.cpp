@@ -331,7 +331,7 @@ TEST_CASE("a cube has the formats its file lists, at least one") {
     CHECK(ascend.cube.format_names() == "fp32, fp16, bf16, int8, int4");
     CHECK(ascend.cube_format(DType::Int8).accumulator == DType::Int32);
     CHECK_THROWS_WITH(ascend.cube_format(DType::Fp8E4m3),
-                      kAscend + ":33:3: cube.formats: no format fp8e4m3 "
+                      kAscend + ":36:3: cube.formats: no format fp8e4m3 "
                                 "(allowed: fp32, fp16, bf16, int8, int4)");
     const HardwareConfig fused = load_hardware(kConfigs + "fused-local.yaml");
     for (const DType dtype : kDTypes) {
