@@ -154,15 +154,16 @@ class Worker {
 
 } // namespace
 
-std::vector<TaskOutcome> in_processes(std::size_t count,
-                                      std::size_t workers,
-                                      const std::function<std::string(std::size_t)>& task,
-                                      const std::function<void(std::size_t)>& finished) {
+std::vector<TaskOutcome>
+in_processes(std::size_t count,
+             std::size_t workers,
+             const std::function<std::string(std::size_t)>& task,
+             const std::function<void(std::size_t, const TaskOutcome&)>& finished) {
     std::vector<TaskOutcome> outcomes(count);
     if (workers <= 1) {
         for (std::size_t i = 0; i < count; ++i) {
             outcomes[i] = attempt(task, i);
-            finished(i);
+            finished(i, outcomes[i]);
         }
         return outcomes;
     }
@@ -194,7 +195,7 @@ std::vector<TaskOutcome> in_processes(std::size_t count,
                 const std::size_t index = *pool[i]->busy_with();
                 outcomes[index] = pool[i]->take();
                 ++done;
-                finished(index);
+                finished(index, outcomes[index]);
                 start(pool[i]);
             }
         }

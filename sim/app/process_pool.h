@@ -16,11 +16,12 @@ struct TaskOutcome {
 
 /// Runs `task(i)` for 0 <= i < count in `workers` child processes (one simulation each at a time;
 /// SystemC allows no more) and returns what each made of it. A task that throws or takes its
-/// process down is lost alone. `finished` hears of every task, in the parent. With one worker all
-/// runs in this process.
-std::vector<TaskOutcome> in_processes(std::size_t count,
-                                      std::size_t workers,
-                                      const std::function<std::string(std::size_t)>& task,
-                                      const std::function<void(std::size_t)>& finished);
+/// process down is lost alone. `finished` hears what became of every task when it ends, in the
+/// parent. With one worker all runs in this process.
+std::vector<TaskOutcome>
+in_processes(std::size_t count,
+             std::size_t workers,
+             const std::function<std::string(std::size_t)>& task,
+             const std::function<void(std::size_t, const TaskOutcome&)>& finished);
 
 } // namespace npusim::app

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 using nlohmann::json;
 using npusim::test::invoke;
@@ -21,6 +22,15 @@ file(const npusim::test::Scratch& scratch, const std::string& name, const std::s
     const auto path = scratch.path() / name;
     std::ofstream(path) << text;
     return path.string();
+}
+
+std::vector<std::string> lines_of(const std::string& path) {
+    std::ifstream text(path);
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(text, line);) {
+        lines.push_back(line);
+    }
+    return lines;
 }
 
 /// Two real rows, a repeat of the first and one nobody has a model of.
@@ -77,6 +87,37 @@ TEST_CASE("validate: rows may be chosen, numbers of all hardware files changed, 
     }
 }
 
+TEST_CASE("a run that ended before is taken from the folder, not made again") {
+    const npusim::test::Scratch scratch;
+    const std::string table = small_table(scratch);
+    const std::string folder = (scratch.path() / "out").string();
+    const std::string runs = folder + "/runs.jsonl";
+    const auto rows = [&](const std::string& options = "") {
+        const Outcome outcome =
+            invoke("validate " + table + " --format json -o " + folder + " " + options);
+        REQUIRE(outcome.code == 0);
+        return json::parse(outcome.out)["rows"];
+    };
+    const json whole = rows();
+    std::vector<std::string> lines = lines_of(runs);
+    REQUIRE(lines.size() == 2); // equal rows are one run
+
+    // A first line that says something else shows what is read; a second that was cut off is not.
+    json first = json::parse(lines[0]);
+    first["result"] = "12345.5";
+    std::ofstream(runs) << first.dump() << '\n' << lines[1].substr(0, lines[1].size() / 2);
+    const json resumed = rows();
+    CHECK(resumed[0]["predicted"] == 12345.5);
+    CHECK(resumed[1]["predicted"] == whole[1]["predicted"]);
+    lines = lines_of(runs);
+    REQUIRE(lines.size() == 3);
+    CHECK(json::parse(lines[2])["result"] != "12345.5");
+
+    // Another machine is another run.
+    CHECK(rows("--set 'links.ub->gm.bytes_per_cycle=20'")[0]["predicted"] != 12345.5);
+    CHECK(lines_of(runs).size() == 5);
+}
+
 TEST_CASE("validate refuses what it cannot read with the place and what is allowed") {
     const npusim::test::Scratch scratch;
     const Outcome family = invoke("validate " + small_table(scratch) + " --family knitting");
@@ -103,6 +144,7 @@ TEST_CASE(
     CHECK(report["groups"] == 2);
     CHECK(report["held_out"]["rows"] == 3);
     CHECK(report["fitted"]["median_abs_error"] <= report["before"]["median_abs_error"]);
+    CHECK(report["parameters"][0]["without_a_part"].size() == 2);
     const double fitted = report["parameters"][0]["fitted"];
     CHECK(fitted >= 10);
     CHECK(fitted <= 1000);

@@ -124,7 +124,10 @@ TEST_CASE("a task that throws or takes its process down is lost alone") {
                 }
                 return fmt::format("{}", i * i);
             },
-            [&](std::size_t) { ++heard; });
+            [&](std::size_t i, const app::TaskOutcome& outcome) {
+                ++heard;
+                CHECK(outcome.done == (i != 1 && i != 2));
+            });
         CHECK(heard == 6);
         CHECK(outcomes[5].text == "25");
         CHECK(outcomes[5].done);

@@ -15,6 +15,7 @@
 #include <limits>
 #include <map>
 #include <nlopt.hpp>
+#include <ranges>
 #include <set>
 #include <span>
 #include <utility>
@@ -159,9 +160,10 @@ class Fit {
   public:
     Fit(const Calibration& calibration,
         std::size_t workers,
+        RunStore& store,
         const std::function<void(const std::string&)>& progress)
         : calibration_(calibration), space_(calibration.parameters), workers_(workers),
-          progress_(progress) {}
+          store_(store), progress_(progress) {}
 
     CalibrationResult run() {
         CalibrationResult result;
@@ -189,9 +191,11 @@ class Fit {
             if (left_out.empty() || kept.empty()) {
                 continue;
             }
-            const std::vector<double> values =
-                search(kept, result.start, fmt::format("fold {}", fold + 1));
-            for (Comparison& row : evaluate(left_out, values)) {
+            result.by_fold.push_back(
+                search(kept,
+                       result.start,
+                       fmt::format("without part {} of {}", fold + 1, calibration_.folds)));
+            for (Comparison& row : evaluate(left_out, result.by_fold.back())) {
                 held_out.push_back(std::move(row));
             }
         }
@@ -238,7 +242,7 @@ class Fit {
         job.rows = rows;
         job.workers = workers_;
         job.changes = space_.changes(values);
-        return validate(job, [](const std::string&) {});
+        return validate(job, store_, [](const std::string&) {});
     }
 
     std::vector<double> search(const std::vector<Measurement>& rows,
@@ -279,6 +283,7 @@ class Fit {
     const Calibration& calibration_;
     Space space_;
     std::size_t workers_;
+    RunStore& store_;
     const std::function<void(const std::string&)>& progress_;
     std::vector<Measurement> rows_;
     std::string first_hardware_;
@@ -289,19 +294,23 @@ class Fit {
 
 CalibrationResult calibrate(const Calibration& calibration,
                             std::size_t workers,
+                            RunStore& store,
                             const std::function<void(const std::string&)>& progress) {
-    return Fit(calibration, workers, progress).run();
+    return Fit(calibration, workers, store, progress).run();
 }
 
 std::string calibration_text(const Calibration& calibration, const CalibrationResult& result) {
     Table parameters(2);
-    parameters.row("parameter", {"hardware", "now", "fitted", "allowed"});
+    parameters.row("parameter", {"hardware", "now", "fitted", "without a part", "allowed"});
     for (std::size_t i = 0; i < calibration.parameters.size(); ++i) {
         const CalibrationParameter& p = calibration.parameters[i];
+        const auto [least, most] = std::ranges::minmax(
+            result.by_fold | std::views::transform([i](const auto& values) { return values[i]; }));
         parameters.row(p.key,
                        {p.hardware.empty() ? "all" : p.hardware,
                         fmt::format("{:.4g}", result.start[i]),
                         fmt::format("{:.4g}", result.fitted[i]),
+                        fmt::format("{:.4g} to {:.4g}", least, most),
                         fmt::format("{:.4g} to {:.4g}", p.min, p.max)});
     }
     Table errors(1);
@@ -328,10 +337,15 @@ std::string calibration_json(const Calibration& calibration, const CalibrationRe
     json parameters = json::array();
     for (std::size_t i = 0; i < calibration.parameters.size(); ++i) {
         const CalibrationParameter& p = calibration.parameters[i];
+        json by_fold = json::array();
+        for (const std::vector<double>& values : result.by_fold) {
+            by_fold.push_back(number(values[i]));
+        }
         parameters.push_back({{"key", p.key},
                               {"hardware", p.hardware},
                               {"start", number(result.start[i])},
                               {"fitted", number(result.fitted[i])},
+                              {"without_a_part", by_fold},
                               {"min", p.min},
                               {"max", p.max}});
     }

@@ -42,9 +42,10 @@ Calibration load_calibration(const std::string& path);
 
 /// What a calibration found.
 struct CalibrationResult {
-    std::vector<double> start;  ///< of the hardware files as they are, by parameter
-    std::vector<double> fitted; ///< to all rows
-    Agreement before;           ///< of all rows
+    std::vector<double> start;                ///< of the hardware files as they are, by parameter
+    std::vector<double> fitted;               ///< to all rows
+    std::vector<std::vector<double>> by_fold; ///< fitted without each fold
+    Agreement before;                         ///< of all rows
     Agreement after;
     Agreement held_out; ///< each row with what was fitted without its fold
     std::size_t rows = 0;
@@ -53,9 +54,11 @@ struct CalibrationResult {
 
 /// Searches for the parameters that make the mean of |ln(predicted/measured)| over the rows least,
 /// each kernel of a platform counting the same, a row no more than e-fold. BOBYQA (NLopt): bounded,
-/// without derivatives, since cycles are whole numbers.
+/// without derivatives, since cycles are whole numbers. What `store` has of a row with the same
+/// numbers is not run again: the first steps of every search are the same.
 CalibrationResult calibrate(const Calibration& calibration,
                             std::size_t workers,
+                            RunStore& store,
                             const std::function<void(const std::string&)>& progress);
 
 std::string calibration_text(const Calibration& calibration, const CalibrationResult& result);

@@ -10,8 +10,8 @@
 #include <charconv>
 #include <cmath>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <string_view>
-#include <tuple>
 #include <utility>
 
 namespace npusim::app {
@@ -164,20 +164,17 @@ const Family* family_of(const Measurement& row) {
     return found == all.end() ? nullptr : &*found;
 }
 
-/// All of a row that its run depends on.
-auto key_of(const Comparison& row) {
+/// All of a row that its run depends on, beside the hardware.
+std::string key_of(const Comparison& row) {
     const Measurement& m = row.row;
-    return std::tuple(row.hardware,
-                      m.platform,
-                      m.kernel,
-                      m.algorithm,
-                      m.dtype,
-                      std::array{m.b, m.h, m.hg, m.t, m.d, m.chunk, m.m, m.n, m.k, m.batch},
-                      std::pair{m.elements, m.cores},
-                      m.shape_note,
-                      m.timing,
-                      m.note,
-                      row.unit);
+    const std::array texts{
+        m.platform, m.kernel, m.algorithm, m.dtype, m.shape_note, m.timing, m.note, row.unit};
+    std::string key = fmt::format("{}", fmt::join(texts, "\n"));
+    for (const std::optional<std::int64_t>& number :
+         {m.b, m.h, m.hg, m.t, m.d, m.chunk, m.m, m.n, m.k, m.batch, m.elements, m.cores}) {
+        key += number ? fmt::format("\n{}", *number) : "\n";
+    }
+    return key;
 }
 
 } // namespace
@@ -238,39 +235,59 @@ std::vector<Comparison> classify(const ValidationJob& job) {
 }
 
 std::vector<Comparison> validate(const ValidationJob& job,
+                                 RunStore& store,
                                  const std::function<void(const std::string&)>& progress) {
     HardwareShelf shelf(job.changes);
+    std::map<std::string, std::uint64_t> hardware_keys;
     std::vector<Comparison> rows = classify(job);
-    std::map<decltype(key_of(Comparison{})), std::size_t> run_of;
-    std::vector<const Comparison*> runs; // a row of each different run
-    for (const Comparison& row : rows) {
-        if (row.modelled() && run_of.try_emplace(key_of(row), runs.size()).second) {
-            runs.push_back(&row);
-            shelf.get(row.hardware);
+    std::vector<std::uint64_t> keys(rows.size());
+    std::map<std::uint64_t, TaskOutcome> outcomes; // of each different run
+    std::vector<std::size_t> runs;                 // a row of each that is still to be made
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (!rows[i].modelled()) {
+            continue;
+        }
+        const std::string& hardware = rows[i].hardware;
+        if (!hardware_keys.contains(hardware)) {
+            hardware_keys[hardware] =
+                content_hash(config::to_yaml(shelf.get(hardware)), program_hash());
+        }
+        keys[i] = content_hash(key_of(rows[i]), hardware_keys[hardware]);
+        if (const auto [entry, is_new] = outcomes.try_emplace(keys[i]); is_new) {
+            if (const std::optional<std::string> known = store.find(keys[i])) {
+                entry->second = {true, *known};
+            } else {
+                runs.push_back(i);
+            }
         }
     }
     std::size_t done = 0;
-    const std::vector<TaskOutcome> outcomes = in_processes(
+    in_processes(
         runs.size(),
         job.workers,
-        [&](std::size_t i) {
-            const Comparison& row = *runs[i];
+        [&](std::size_t run) {
+            const Comparison& row = rows[runs[run]];
             return fmt::format("{}", predict(row, *family_of(row.row), shelf.get(row.hardware)));
         },
-        [&](std::size_t i) {
-            progress(fmt::format(
-                "{} of {} runs, {} {}", ++done, runs.size(), runs[i]->row.kernel, runs[i]->row.id));
+        [&](std::size_t run, const TaskOutcome& outcome) {
+            const Measurement& row = rows[runs[run]].row;
+            const std::uint64_t key = keys[runs[run]];
+            outcomes[key] = outcome;
+            if (outcome.done) {
+                store.add(key, outcome.text);
+            }
+            progress(fmt::format("{} of {} runs, {} {}", ++done, runs.size(), row.kernel, row.id));
         });
-    for (Comparison& row : rows) {
-        if (!row.modelled()) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (!rows[i].modelled()) {
             continue;
         }
-        const TaskOutcome& outcome = outcomes[run_of.at(key_of(row))];
+        const TaskOutcome& outcome = outcomes.at(keys[i]);
         if (outcome.done) {
             const char* end = outcome.text.data() + outcome.text.size();
-            std::from_chars(outcome.text.data(), end, row.predicted);
+            std::from_chars(outcome.text.data(), end, rows[i].predicted);
         } else {
-            row.reason = outcome.text;
+            rows[i].reason = outcome.text;
         }
     }
     return rows;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "sim/app/run_store.h"
 #include "sim/app/validate/family.h"
 #include "sim/app/validate/measurement.h"
 #include "sim/config/hardware.h"
@@ -80,8 +81,10 @@ struct ValidationJob {
 /// The rows of the job with family and hardware file, none run yet.
 std::vector<Comparison> classify(const ValidationJob& job);
 
-/// Runs every row's kernel and shape on its platform's hardware file. Equal rows run once.
+/// Runs every row's kernel and shape on its platform's hardware file. Equal rows run once, and
+/// what `store` has not at all.
 std::vector<Comparison> validate(const ValidationJob& job,
+                                 RunStore& store,
                                  const std::function<void(const std::string&)>& progress);
 
 struct Validation {

@@ -61,14 +61,22 @@ ValidationJob job_of(const ValidateArguments& arguments) {
     return job;
 }
 
+/// What ended is kept in the folder of `-o`, where there is one.
+RunStore store_in(const std::string& folder) {
+    if (folder.empty()) {
+        return {};
+    }
+    prepare_folder(folder);
+    return RunStore(std::filesystem::path(folder) / "runs.jsonl");
+}
+
 int run_validate(const ValidateArguments& arguments) {
     const ValidationJob job = job_of(arguments);
-    if (!arguments.output.empty()) {
-        prepare_folder(arguments.output);
-    }
+    RunStore store = store_in(arguments.output);
     traces::StatusLine status;
-    const Validation validation{validate(job, announcer(status, "validate", arguments.quiet)),
-                                std::filesystem::path(arguments.table).filename().string()};
+    const Validation validation{
+        validate(job, store, announcer(status, "validate", arguments.quiet)),
+        std::filesystem::path(arguments.table).filename().string()};
     status.clear();
     if (!arguments.output.empty()) {
         const std::filesystem::path folder = arguments.output;
@@ -87,15 +95,22 @@ struct CalibrateArguments {
     std::string file;
     std::size_t workers = std::max(1U, std::thread::hardware_concurrency());
     std::string format = "text";
+    std::string output;
     bool quiet = false;
 };
 
 int run_calibrate(const CalibrateArguments& arguments) {
     const Calibration calibration = load_calibration(arguments.file);
+    RunStore store = store_in(arguments.output);
     traces::StatusLine status;
-    const CalibrationResult result =
-        calibrate(calibration, arguments.workers, announcer(status, "calibrate", arguments.quiet));
+    const CalibrationResult result = calibrate(
+        calibration, arguments.workers, store, announcer(status, "calibrate", arguments.quiet));
     status.clear();
+    if (!arguments.output.empty()) {
+        const std::filesystem::path folder = arguments.output;
+        write_file(folder / "calibration.txt", calibration_text(calibration, result));
+        write_file(folder / "calibration.json", calibration_json(calibration, result));
+    }
     print(arguments.format == "json" ? calibration_json(calibration, result)
                                      : calibration_text(calibration, result));
     return kDone;
@@ -119,7 +134,10 @@ std::function<int()> add_validate_command(CLI::App& app) {
         "--set", arguments->sets, "change a key of every hardware file: key=value; repeatable");
     add_format_option(command, arguments->format, true);
     command.add_option(
-        "-o,--output", arguments->output, "folder for validation.{txt,json,csv,svg}");
+        "-o,--output",
+        arguments->output,
+        "folder for validation.{txt,json,csv,svg}; if it has runs that ended before, they are not "
+        "made again");
     add_quiet_option(command, arguments->quiet);
     command.footer(
         "Examples:\n"
@@ -142,10 +160,15 @@ std::function<int()> add_calibrate_command(CLI::App& app) {
         ->check(CLI::Range(1, 256))
         ->capture_default_str();
     add_format_option(command, arguments->format, false);
+    command.add_option(
+        "-o,--output",
+        arguments->output,
+        "folder for calibration.{txt,json}; if it has runs that ended before, they are not made "
+        "again");
     add_quiet_option(command, arguments->quiet);
     command.footer(
         "Example:\n"
-        "  npusim calibrate configs/calibration/ascend-910b.yaml\n\n"
+        "  npusim calibrate configs/calibration/ascend-910b.yaml -o out/fit\n\n"
         "The file names a table of measurements, the rows that take part, the keys with what they\n"
         "may be, the number of parts held out in turn (a group of rows is in one of them) and how\n"
         "often the rows may be run. Nothing is written: put what you believe into the hardware "

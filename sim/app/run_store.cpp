@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/app/run_store.h"
+
+#include "sim/base/error.h"
+
+#include <fmt/format.h>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+namespace npusim::app {
+
+using nlohmann::json;
+
+std::uint64_t content_hash(std::string_view text, std::uint64_t seed) {
+    constexpr std::uint64_t kPrime = 0x100000001b3;
+    std::uint64_t hash = seed;
+    for (const char byte : text) {
+        hash = (hash ^ static_cast<unsigned char>(byte)) * kPrime;
+    }
+    return hash;
+}
+
+std::uint64_t program_hash() {
+    static const std::uint64_t hash = [] {
+        std::ifstream program("/proc/self/exe", std::ios::binary);
+        if (!program) {
+            throw ModelError("/proc/self/exe: cannot read this program");
+        }
+        return content_hash(std::string(std::istreambuf_iterator<char>(program), {}));
+    }();
+    return hash;
+}
+
+RunStore::RunStore(const std::filesystem::path& file) {
+    bool cut_off = false;
+    {
+        std::ifstream before(file, std::ios::binary);
+        for (std::string line; std::getline(before, line);) {
+            cut_off = before.eof(); // no newline at its end
+            const json entry = json::parse(line, nullptr, false);
+            if (entry.is_object() && entry.contains("key") && entry.contains("result")) {
+                results_[entry["key"].get<std::uint64_t>()] = entry["result"].get<std::string>();
+            }
+        }
+    }
+    file_.open(file, std::ios::binary | std::ios::app);
+    if (!file_) {
+        throw ConfigError(fmt::format("{}: cannot write to this file", file.string()));
+    }
+    if (cut_off) {
+        file_ << '\n';
+    }
+}
+
+std::optional<std::string> RunStore::find(std::uint64_t key) const {
+    const auto found = results_.find(key);
+    return found == results_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void RunStore::add(std::uint64_t key, const std::string& result) {
+    results_[key] = result;
+    if (file_.is_open()) {
+        file_ << json{{"key", key}, {"result", result}}.dump() << std::endl; // whole lines at once
+    }
+}
+
+} // namespace npusim::app
