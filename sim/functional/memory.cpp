@@ -98,15 +98,20 @@ GlobalMemory make_global_memory(std::int64_t bytes) {
     return GlobalMemory(static_cast<std::size_t>(bytes), kPoison);
 }
 
-CoreMemory::CoreMemory(const config::HardwareConfig& hardware, GlobalMemory& gm) : gm_(gm) {
-    for (std::size_t m = 1; m < kMemoryCount; ++m) { // GM is shared
-        buffers_[m].assign(static_cast<std::size_t>(hardware.buffers[m].size_bytes), kPoison);
+CoreMemory::CoreMemory(const config::HardwareConfig& hardware, GlobalMemory& gm)
+    : hardware_(hardware), gm_(gm) {}
+
+/// The buffer, made when it is first asked for: most cores of a chip use few of theirs.
+std::vector<std::byte>& CoreMemory::buffer(Memory memory) {
+    std::vector<std::byte>& bytes = buffers_[static_cast<std::size_t>(memory)];
+    if (bytes.empty()) {
+        bytes.assign(static_cast<std::size_t>(hardware_.buffer(memory).size_bytes), kPoison);
     }
+    return bytes;
 }
 
 std::byte* CoreMemory::at(const isa::Tile& tile) {
-    std::vector<std::byte>& bytes =
-        tile.memory == Memory::Gm ? gm_ : buffers_[static_cast<std::size_t>(tile.memory)];
+    std::vector<std::byte>& bytes = tile.memory == Memory::Gm ? gm_ : buffer(tile.memory);
     if (tile.address < 0 || tile.end() > static_cast<std::int64_t>(bytes.size())) {
         throw ProgramError(fmt::format("{} bytes {}..{} touched, but {} are there",
                                        to_string(tile.memory),

@@ -26,6 +26,9 @@ class CoreMemory {
     std::byte* at(const isa::Tile& tile);
 
   private:
+    std::vector<std::byte>& buffer(Memory memory);
+
+    const config::HardwareConfig& hardware_;
     GlobalMemory& gm_;
     std::array<std::vector<std::byte>, kMemoryCount> buffers_;
 };

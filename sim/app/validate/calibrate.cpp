@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <exception>
 #include <filesystem>
 #include <fmt/format.h>
 #include <limits>
@@ -254,8 +255,15 @@ class Fit {
         }
         std::int64_t count = 0;
         double best = std::numeric_limits<double>::infinity();
+        std::exception_ptr failure; // NLopt would only say that something failed
         const auto objective = [&](const std::vector<double>& at) {
-            const double value = loss(evaluate(rows, space_.values(at)));
+            double value = 0;
+            try {
+                value = loss(evaluate(rows, space_.values(at)));
+            } catch (...) {
+                failure = std::current_exception();
+                throw;
+            }
             best = std::min(best, value);
             progress_(fmt::format("{}: {} of {} evaluations, mean error {:.1f} %",
                                   name,
@@ -276,7 +284,14 @@ class Fit {
             },
             const_cast<void*>(static_cast<const void*>(&objective))); // NLopt takes void*
         double least = 0;
-        optimizer.optimize(units, least);
+        try {
+            optimizer.optimize(units, least);
+        } catch (...) {
+            if (failure) {
+                std::rethrow_exception(failure);
+            }
+            throw;
+        }
         return space_.values(units);
     }
 
