@@ -136,7 +136,7 @@ std::string scatter_svg(const std::string& title,
             open ? "none" : colour,
             colour);
         for (const auto& [x, y] : places) {
-            svg += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"3\"/>", x, y);
+            svg += fmt::format(R"(<circle cx="{}" cy="{}" r="3"/>)", x, y);
         }
         const double at = kTop + 18 * static_cast<double>(number) + 8;
         svg += fmt::format(

@@ -184,6 +184,7 @@ in_processes(std::size_t count,
     }
     for (std::size_t done = 0; done < count;) {
         std::vector<pollfd> waiting;
+        waiting.reserve(pool.size());
         for (const auto& worker : pool) {
             waiting.push_back({worker == nullptr ? -1 : worker->answers(), POLLIN, 0});
         }

@@ -2,12 +2,16 @@
 #include "sim/functional/execute.h"
 
 #include "sim/functional/formats.h"
+#include "sim/functional/matrix_product.h"
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <numeric>
+#include <span>
 #include <vector>
 
 namespace npusim::functional {
@@ -20,9 +24,20 @@ std::size_t size(std::int64_t count) {
     return static_cast<std::size_t>(count);
 }
 
+/// An operand or a result of an instruction. Each has a room of its own, kept from one instruction
+/// to the next.
+enum class Room : std::uint8_t { A, B, To };
+
+template <class Value, Room> std::span<Value> room(std::int64_t count) {
+    static thread_local std::vector<Value> values;
+    values.resize(std::max(values.size(), size(count)));
+    return std::span(values).first(size(count));
+}
+
 /// All of `tile`, dense.
-template <class Value> std::vector<Value> load(const Tile& tile, CoreMemory& memory) {
-    std::vector<Value> values(size(tile.rows * tile.cols));
+template <class Value, Room Where = Room::A>
+std::span<Value> load(const Tile& tile, CoreMemory& memory) {
+    const std::span<Value> values = room<Value, Where>(tile.rows * tile.cols);
     const std::byte* base = memory.at(tile);
     for (std::int64_t r = 0; r < tile.rows; ++r) {
         load_row(tile, base, r, values.data() + r * tile.cols);
@@ -30,8 +45,7 @@ template <class Value> std::vector<Value> load(const Tile& tile, CoreMemory& mem
     return values;
 }
 
-template <class Value>
-void store(const Tile& tile, CoreMemory& memory, const std::vector<Value>& values) {
+template <class Value> void store(const Tile& tile, CoreMemory& memory, std::span<Value> values) {
     std::byte* base = memory.at(tile);
     for (std::int64_t r = 0; r < tile.rows; ++r) {
         store_row(tile, base, r, values.data() + r * tile.cols);
@@ -41,6 +55,10 @@ void store(const Tile& tile, CoreMemory& memory, const std::vector<Value>& value
 void move(const Tile& to, const Tile& from, CoreMemory& memory) {
     const std::byte* source = memory.at(from);
     std::byte* target = memory.at(to);
+    if (to.contiguous() && from.contiguous()) {
+        std::memmove(target, source, size(to.bytes()));
+        return;
+    }
     for (std::int64_t r = 0; r < to.rows; ++r) {
         std::memmove(
             target + r * to.stride_bytes, source + r * from.stride_bytes, size(to.row_bytes()));
@@ -48,8 +66,8 @@ void move(const Tile& to, const Tile& from, CoreMemory& memory) {
 }
 
 /// The elements of `from`, each times `scale`.
-std::vector<double> scaled(const Tile& from, float scale, CoreMemory& memory) {
-    std::vector<double> values = load<double>(from, memory);
+std::span<double> scaled(const Tile& from, float scale, CoreMemory& memory) {
+    const std::span<double> values = load<double>(from, memory);
     for (double& value : values) {
         value *= scale;
     }
@@ -101,9 +119,9 @@ void convert_step(const Op& op, float scale, CoreMemory& memory, Numerics* numer
         convert(op.to, op.from, scale, memory);
         return;
     }
-    const std::vector<double> values = scaled(op.from, scale, memory); // `to` may overwrite them
-    convert(op.to, op.from, scale, memory);
-    numerics->record(op.step, op.to.dtype, op.unit, values, load<double>(op.to, memory));
+    const std::span<const double> values = scaled(op.from, scale, memory);
+    convert(op.to, op.from, scale, memory); // may overwrite them in their memory
+    numerics->record(op.step, op.to.dtype, op.unit, values, load<double, Room::To>(op.to, memory));
 }
 
 void run(const isa::Fixpipe& op, CoreMemory& memory, Numerics* numerics) {
@@ -113,58 +131,71 @@ void run(const isa::Vcast& op, CoreMemory& memory, Numerics* numerics) {
     convert_step(op, 1, memory, numerics);
 }
 
-/// sum [m,n] += a [m,k] * b [k,n]. k ascends for every element and nothing is fused
-/// (-ffp-contract=off), so the bits are the same on every host.
-template <class Value>
-void multiply_add(const std::vector<Value>& a,
-                  const std::vector<Value>& b,
-                  std::int64_t k,
-                  std::int64_t n,
-                  std::vector<Value>& sum) {
-    for (std::int64_t i = 0; i < std::ssize(a) / k; ++i) {
-        Value* row = sum.data() + i * n;
-        for (std::int64_t p = 0; p < k; ++p) {
-            const Value factor = a[size(i * k + p)];
-            const Value* b_row = b.data() + p * n;
-            for (std::int64_t j = 0; j < n; ++j) {
-                row[j] += factor * b_row[j];
-            }
-        }
-    }
+ProductShape shape_of(const isa::Mmad& op) {
+    return {op.a.rows, op.a.cols, op.b.cols};
 }
 
 void multiply_floats(const isa::Mmad& op, CoreMemory& memory) {
-    std::vector<float> c = op.accumulate ? load<float>(op.c, memory)
-                                         : std::vector<float>(size(op.c.rows * op.c.cols), 0.0F);
-    multiply_add(load<float>(op.a, memory), load<float>(op.b, memory), op.a.cols, op.b.cols, c);
-    store(op.c, memory, c);
+    const float* a = load<float, Room::A>(op.a, memory).data();
+    const float* b = load<float, Room::B>(op.b, memory).data();
+    const bool in_place = op.c.contiguous(); // L0C holds fp32
+    const std::span<float> sum =
+        in_place ? std::span(reinterpret_cast<float*>(memory.at(op.c)), size(op.c.rows * op.c.cols))
+        : op.accumulate ? load<float, Room::To>(op.c, memory)
+                        : room<float, Room::To>(op.c.rows * op.c.cols);
+    if (!op.accumulate) {
+        std::ranges::fill(sum, 0.0F);
+    }
+    const bool exact =
+        op.a.dtype == DType::Fp16 || op.a.dtype == DType::Fp8E4m3 || op.a.dtype == DType::Fp8E5m2;
+    const auto multiply =
+        exact ? add_exact_product
+              : static_cast<void (*)(const ProductShape&, const float*, const float*, float*)>(
+                    add_product);
+    multiply(shape_of(op), a, b, sum.data());
+    if (!in_place) {
+        store(op.c, memory, sum);
+    }
 }
 
-/// The products of an instruction fit 32 bits and their sum 64, for any K that L0A can hold, so one
-/// addition is left that can leave the range of c. Returns how many elements did.
-std::int64_t multiply_integers(const isa::Mmad& op, CoreMemory& memory) {
-    std::vector<std::int64_t> sum(size(op.c.rows * op.c.cols), 0);
-    multiply_add(load<std::int64_t>(op.a, memory),
-                 load<std::int64_t>(op.b, memory),
-                 op.a.cols,
-                 op.b.cols,
-                 sum);
-    const std::vector<std::int64_t> before =
-        op.accumulate ? load<std::int64_t>(op.c, memory) : std::vector<std::int64_t>(sum.size(), 0);
+/// a * b of integers, in a type that holds it.
+template <class Value> std::span<Value> integer_product(const isa::Mmad& op, CoreMemory& memory) {
+    const std::span<Value> sum = room<Value, Room::To>(op.c.rows * op.c.cols);
+    std::ranges::fill(sum, Value{0});
+    add_product(shape_of(op),
+                load<Value, Room::A>(op.a, memory).data(),
+                load<Value, Room::B>(op.b, memory).data(),
+                sum.data());
+    return sum;
+}
+
+/// c = clamp(sum + what is there of c). Returns how many elements were clamped.
+template <class Value>
+std::int64_t add_clamped(const isa::Mmad& op, CoreMemory& memory, std::span<const Value> sum) {
+    const std::span<std::int64_t> total = load<std::int64_t, Room::A>(op.c, memory);
     const IntegerRange range = integer_range(op.c.dtype);
     std::int64_t clamped = 0;
     for (std::size_t i = 0; i < sum.size(); ++i) {
-        std::int64_t total = 0;
-        const bool overflow = __builtin_add_overflow(sum[i], before[i], &total);
-        if (overflow || total < range.low || total > range.high) {
+        const std::int64_t term = sum[i];
+        const bool overflow = __builtin_add_overflow(term, op.accumulate ? total[i] : 0, &total[i]);
+        if (overflow || total[i] < range.low || total[i] > range.high) {
             // Both terms have the sign of a sum that left 64 bits.
-            total = (overflow ? sum[i] : total) < 0 ? range.low : range.high;
+            total[i] = (overflow ? term : total[i]) < 0 ? range.low : range.high;
             ++clamped;
         }
-        sum[i] = total;
     }
-    store(op.c, memory, sum);
+    store(op.c, memory, total);
     return clamped;
+}
+
+/// Of an instruction, the products fit 32 bits and their sum 64, for any K that L0A can hold, so
+/// one addition is left that can leave the range of c.
+std::int64_t multiply_integers(const isa::Mmad& op, CoreMemory& memory) {
+    const std::int64_t largest = integer_range(op.a.dtype).low * integer_range(op.b.dtype).low;
+    if (op.a.cols <= std::numeric_limits<std::int32_t>::max() / largest) {
+        return add_clamped<std::int32_t>(op, memory, integer_product<std::int32_t>(op, memory));
+    }
+    return add_clamped<std::int64_t>(op, memory, integer_product<std::int64_t>(op, memory));
 }
 
 void run(const isa::Mmad& op, CoreMemory& memory, Numerics* numerics) {
@@ -176,9 +207,9 @@ void run(const isa::Mmad& op, CoreMemory& memory, Numerics* numerics) {
 }
 
 template <class F> void binary(const isa::VectorBinary& op, CoreMemory& memory, F apply) {
-    const std::vector<float> a = load<float>(op.a, memory);
-    const std::vector<float> b = load<float>(op.b, memory);
-    std::vector<float> to(a.size());
+    const std::span<const float> a = load<float, Room::A>(op.a, memory);
+    const std::span<const float> b = load<float, Room::B>(op.b, memory);
+    const std::span<float> to = room<float, Room::To>(std::ssize(a));
     for (std::int64_t r = 0; r < op.to.rows; ++r) {
         for (std::int64_t c = 0; c < op.to.cols; ++c) {
             const std::int64_t at = r * op.to.cols + c;
@@ -212,8 +243,8 @@ void run(const isa::Vmax& op, CoreMemory& memory) {
 }
 
 template <class F> void unary(const isa::VectorUnary& op, CoreMemory& memory, F apply) {
-    std::vector<float> values = load<float>(op.from, memory);
-    std::transform(values.begin(), values.end(), values.begin(), apply);
+    const std::span<float> values = load<float>(op.from, memory);
+    std::ranges::transform(values, values.begin(), apply);
     store(op.to, memory, values);
 }
 
@@ -260,8 +291,8 @@ void run(const isa::Vabs& op, CoreMemory& memory) {
 }
 
 void run(const isa::Vcmax& op, CoreMemory& memory, Numerics* numerics) {
-    const std::vector<float> from = load<float>(op.from, memory);
-    std::vector<float> to(size(op.to.cols));
+    const std::span<const float> from = load<float>(op.from, memory);
+    const std::span<float> to = room<float, Room::To>(op.to.cols);
     for (std::int64_t r = 0; r < op.from.rows; ++r) {
         const auto row = from.begin() + r * op.from.cols;
         to[size(r)] = std::accumulate(row, row + op.from.cols, *row, larger);
@@ -273,8 +304,8 @@ void run(const isa::Vcmax& op, CoreMemory& memory, Numerics* numerics) {
 }
 
 void run(const isa::Vcadd& op, CoreMemory& memory) {
-    const std::vector<float> from = load<float>(op.from, memory);
-    std::vector<float> to(size(op.to.cols));
+    const std::span<const float> from = load<float>(op.from, memory);
+    const std::span<float> to = room<float, Room::To>(op.to.cols);
     for (std::int64_t r = 0; r < op.from.rows; ++r) {
         const auto row = from.begin() + r * op.from.cols;
         to[size(r)] = std::accumulate(row, row + op.from.cols, 0.0F);
@@ -284,8 +315,8 @@ void run(const isa::Vcadd& op, CoreMemory& memory) {
 
 template <class Fold>
 void fold_blocks(const isa::VectorBlocks& op, CoreMemory& memory, const Fold& fold) {
-    const std::vector<float> from = load<float>(op.from, memory);
-    std::vector<float> to(size(op.from.rows));
+    const std::span<const float> from = load<float>(op.from, memory);
+    const std::span<float> to = room<float, Room::To>(op.from.rows);
     for (std::int64_t block = 0; block < op.from.rows; ++block) {
         const auto first = from.begin() + block * op.from.cols;
         to[size(block)] = std::accumulate(first + 1, first + op.from.cols, *first, fold);
@@ -296,7 +327,7 @@ void run(const isa::Vcgmax& op, CoreMemory& memory) {
     fold_blocks(op, memory, larger);
 }
 void run(const isa::Vcgadd& op, CoreMemory& memory) {
-    fold_blocks(op, memory, std::plus<float>());
+    fold_blocks(op, memory, std::plus<>());
 }
 
 void run(const isa::Vand& op, CoreMemory& memory) {
@@ -312,8 +343,8 @@ void run(const isa::Vand& op, CoreMemory& memory) {
 }
 
 template <class Value> void broadcast(const isa::Vbrcb& op, CoreMemory& memory) {
-    const std::vector<Value> from = load<Value>(op.from, memory);
-    std::vector<Value> to(size(op.to.rows * op.to.cols));
+    const std::span<const Value> from = load<Value>(op.from, memory);
+    const std::span<Value> to = room<Value, Room::To>(op.to.rows * op.to.cols);
     for (std::int64_t r = 0; r < op.to.rows; ++r) {
         std::fill_n(to.begin() + r * op.to.cols, op.to.cols, from[size(r)]);
     }
@@ -333,7 +364,9 @@ void run(const isa::Vbrcb& op, CoreMemory& memory) {
 }
 
 void run(const isa::Vdup& op, CoreMemory& memory) {
-    store(op.to, memory, std::vector<float>(size(op.to.rows * op.to.cols), immediate(op, memory)));
+    const std::span<float> values = room<float, Room::To>(op.to.rows * op.to.cols);
+    std::ranges::fill(values, immediate(op, memory));
+    store(op.to, memory, values);
 }
 
 // Synchronisation moves no data.
@@ -348,7 +381,8 @@ void run(const isa::ScalarWork& /*op*/, CoreMemory& /*memory*/) {}
 void run(const isa::ScalarLoad& /*op*/, CoreMemory& /*memory*/) {}
 
 void run(const isa::ScalarStore& op, CoreMemory& memory) {
-    store(op.to, memory, std::vector<float>{op.value});
+    float value = op.value;
+    store(op.to, memory, std::span(&value, 1));
 }
 
 } // namespace

@@ -12,7 +12,8 @@
 #include <cstdint>
 #include <limits>
 
-/// Conversions between fp32 and the number formats. Every one rounds to nearest, ties to even.
+/// Conversions between fp32 and the number formats. Every one rounds to nearest, ties to even. The
+/// IEEE ones compute every case and choose, so that loops over them can be vectorised.
 ///
 /// | format           | largest  | beyond it | NaN  | near zero                  |
 /// | ---------------- | -------- | --------- | ---- | -------------------------- |
@@ -36,15 +37,14 @@ constexpr std::uint32_t kInfinity = 0x7F800000U;
 template <unsigned E, unsigned M> constexpr std::uint32_t round_magnitude(std::uint32_t magnitude) {
     constexpr std::uint32_t kBias = (1U << (E - 1)) - 1;
     constexpr unsigned kLost = 23 - M;
-    if (magnitude >= (128 - kBias) << 23U) { // normal: rebias, round the lost bits
-        const std::uint32_t rounded =
-            magnitude + (1U << (kLost - 1)) - 1 + ((magnitude >> kLost) & 1U);
-        return (rounded - ((127 - kBias) << 23U)) >> kLost;
-    }
+    // Normal: rebias, round the lost bits.
+    const std::uint32_t rounded = magnitude + (1U << (kLost - 1)) - 1 + ((magnitude >> kLost) & 1U);
+    const std::uint32_t normal = (rounded - ((127 - kBias) << 23U)) >> kLost;
     // Subnormal: a sum in fp32 whose last place is the format's smallest step rounds to even.
     constexpr std::uint32_t kAligner = (127 + 24 - kBias - M) << 23U;
     const float aligned = std::bit_cast<float>(magnitude) + std::bit_cast<float>(kAligner);
-    return std::bit_cast<std::uint32_t>(aligned) - kAligner;
+    const std::uint32_t subnormal = std::bit_cast<std::uint32_t>(aligned) - kAligner;
+    return magnitude >= (128 - kBias) << 23U ? normal : subnormal;
 }
 
 /// The fp32 magnitude of such a code, exact.
@@ -61,24 +61,23 @@ template <unsigned E, unsigned M> constexpr std::uint32_t to_ieee(float value) {
     const std::uint32_t sign = (bits & ~kMagnitude) >> (31 - E - M);
     const std::uint32_t magnitude = bits & kMagnitude;
     constexpr std::uint32_t kCodeOfInfinity = ((1U << E) - 1) << M;
-    if (magnitude > kInfinity) { // NaN keeps its top bits, made quiet
-        const std::uint32_t payload = (magnitude >> (23 - M)) & ((1U << M) - 1);
-        return sign | kCodeOfInfinity | (1U << (M - 1)) | payload;
-    }
+    // NaN keeps its top bits, made quiet.
+    const std::uint32_t payload = (magnitude >> (23 - M)) & ((1U << M) - 1);
+    const std::uint32_t nan = kCodeOfInfinity | (1U << (M - 1)) | payload;
     // The least magnitude that rounds to 2^2^(E-1).
     constexpr std::uint32_t kOverflow = ((127 + (1U << (E - 1))) << 23U) - (1U << (22 - M));
-    return sign | (magnitude >= kOverflow ? kCodeOfInfinity : round_magnitude<E, M>(magnitude));
+    const std::uint32_t finite = round_magnitude<E, M>(magnitude);
+    const std::uint32_t number = magnitude >= kOverflow ? kCodeOfInfinity : finite;
+    return sign | (magnitude > kInfinity ? nan : number);
 }
 
 template <unsigned E, unsigned M> constexpr float from_ieee(std::uint32_t code) {
     const std::uint32_t sign = (code >> (E + M)) << 31U;
     const std::uint32_t magnitude = code & ((1U << (E + M)) - 1);
     constexpr std::uint32_t kCodeOfInfinity = ((1U << E) - 1) << M;
-    if (magnitude >= kCodeOfInfinity) {
-        return std::bit_cast<float>(sign | kInfinity | ((magnitude - kCodeOfInfinity) << (23 - M)));
-    }
-    return std::bit_cast<float>(sign |
-                                std::bit_cast<std::uint32_t>(expand_magnitude<E, M>(magnitude)));
+    const std::uint32_t special = kInfinity | ((magnitude - kCodeOfInfinity) << (23 - M));
+    const auto finite = std::bit_cast<std::uint32_t>(expand_magnitude<E, M>(magnitude));
+    return std::bit_cast<float>(sign | (magnitude >= kCodeOfInfinity ? special : finite));
 }
 
 /// The bits of fp32 `value` with the mantissa rounded to 23 - `Lost` bits and the rest zero.

@@ -3,6 +3,7 @@
 
 #include "sim/base/error.h"
 #include "sim/functional/formats.h"
+#include "sim/functional/host.h"
 
 #include <cstring>
 #include <fmt/format.h>
@@ -17,7 +18,7 @@ constexpr std::byte kPoison{0xFF};
 /// A value of a format as a `Value`.
 template <class Value, class From> Value as(From value) {
     if constexpr (std::is_integral_v<Value>) {
-        return to_integer(value, integer_range(DType::Int64));
+        return static_cast<Value>(to_integer(value, integer_range(DType::Int64)));
     } else {
         return static_cast<Value>(value);
     }
@@ -92,6 +93,40 @@ template <class Value> void store_nibbles(std::byte* to, std::int64_t count, con
     }
 }
 
+struct DecodeFp16 {
+    template <Isa>
+    [[gnu::always_inline]] static void run(const std::byte* from, std::int64_t count, float* out) {
+        for (std::int64_t i = 0; i < count; ++i) {
+            std::uint16_t code{};
+            std::memcpy(&code, from + i * 2, sizeof code);
+            out[i] = from_fp16(code);
+        }
+    }
+};
+struct EncodeFp16 {
+    template <Isa>
+    [[gnu::always_inline]] static void run(std::byte* to, std::int64_t count, const float* values) {
+        for (std::int64_t i = 0; i < count; ++i) {
+            const std::uint16_t code = to_fp16(values[i]);
+            std::memcpy(to + i * 2, &code, sizeof code);
+        }
+    }
+};
+
+void load_fp16(const std::byte* from, std::int64_t count, float* out) {
+    on_this_host<DecodeFp16>(from, count, out);
+}
+template <class Value> void load_fp16(const std::byte* from, std::int64_t count, Value* out) {
+    load_codes<std::uint16_t>(from, count, out, [](std::uint16_t code) { return from_fp16(code); });
+}
+void store_fp16(std::byte* to, std::int64_t count, const float* values) {
+    on_this_host<EncodeFp16>(to, count, values);
+}
+template <class Value> void store_fp16(std::byte* to, std::int64_t count, const Value* values) {
+    store_codes<std::uint16_t>(
+        to, count, values, [](Value value) { return to_fp16(narrow(value)); });
+}
+
 } // namespace
 
 GlobalMemory make_global_memory(std::int64_t bytes) {
@@ -130,8 +165,7 @@ void load_row(const isa::Tile& tile, const std::byte* base, std::int64_t row, Va
     case DType::Tf32:
         return load_fp32(from, tile.cols, out);
     case DType::Fp16:
-        return load_codes<std::uint16_t>(
-            from, tile.cols, out, [](std::uint16_t code) { return from_fp16(code); });
+        return load_fp16(from, tile.cols, out);
     case DType::Bf16:
         return load_codes<std::uint16_t>(
             from, tile.cols, out, [](std::uint16_t code) { return from_bf16(code); });
@@ -164,8 +198,7 @@ void store_row(const isa::Tile& tile, std::byte* base, std::int64_t row, const V
         return store_codes<float>(
             to, tile.cols, values, [](Value value) { return to_tf32(narrow(value)); });
     case DType::Fp16:
-        return store_codes<std::uint16_t>(
-            to, tile.cols, values, [](Value value) { return to_fp16(narrow(value)); });
+        return store_fp16(to, tile.cols, values);
     case DType::Bf16:
         return store_codes<std::uint16_t>(
             to, tile.cols, values, [](Value value) { return to_bf16(narrow(value)); });
@@ -190,6 +223,7 @@ void store_row(const isa::Tile& tile, std::byte* base, std::int64_t row, const V
 
 template void load_row(const isa::Tile&, const std::byte*, std::int64_t, float*);
 template void load_row(const isa::Tile&, const std::byte*, std::int64_t, double*);
+template void load_row(const isa::Tile&, const std::byte*, std::int64_t, std::int32_t*);
 template void load_row(const isa::Tile&, const std::byte*, std::int64_t, std::int64_t*);
 template void store_row(const isa::Tile&, std::byte*, std::int64_t, const float*);
 template void store_row(const isa::Tile&, std::byte*, std::int64_t, const double*);

@@ -34,7 +34,8 @@ class CoreMemory {
 };
 
 /// Reads row `row` of `tile` into `out` (`tile.cols` values). `Value` is float, which holds every
-/// operand format exactly; double, which holds int32 too; or std::int64_t, for integer formats.
+/// operand format exactly; double, which holds int32 too; or std::int64_t and std::int32_t, for
+/// integer formats (of those that fit).
 /// What `Value` cannot hold is rounded as in formats.h.
 template <class Value>
 void load_row(const isa::Tile& tile, const std::byte* base, std::int64_t row, Value* out);

@@ -25,8 +25,8 @@ bool saturated(DType dtype, double value, double stored) {
 void Numerics::record(std::int16_t step,
                       DType dtype,
                       double unit,
-                      const std::vector<double>& values,
-                      const std::vector<double>& stored) {
+                      std::span<const double> values,
+                      std::span<const double> stored) {
     StepNumerics& numerics = steps[step];
     numerics.stored += std::ssize(stored);
     for (std::size_t i = 0; i < stored.size(); ++i) {

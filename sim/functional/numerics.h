@@ -5,7 +5,7 @@
 
 #include <cstdint>
 #include <map>
-#include <vector>
+#include <span>
 
 namespace npusim::functional {
 
@@ -27,8 +27,8 @@ struct Numerics {
     void record(std::int16_t step,
                 DType dtype,
                 double unit,
-                const std::vector<double>& values,
-                const std::vector<double>& stored);
+                std::span<const double> values,
+                std::span<const double> stored);
     /// The largest of what the step is going to store, found on the way.
     void record_peak(std::int16_t step, double peak);
 };

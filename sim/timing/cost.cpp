@@ -32,7 +32,8 @@ Cycles transfer(const isa::Instruction& instruction,
     const Tile& gm = to.memory == Memory::Gm ? to : from;
     const bool by_rows = !gm.contiguous() || from.memory == Memory::L0c;
     const std::int64_t runs = by_rows ? gm.rows : 1;
-    const double run = static_cast<double>(gm.bytes() / runs) / link.bytes_per_cycle;
+    const std::int64_t run_bytes = gm.bytes() / runs;
+    const double run = static_cast<double>(run_bytes) / link.bytes_per_cycle;
     return link.startup +
            rounded_up(static_cast<double>(runs) *
                       std::max(run, by_rows ? static_cast<double>(link.run.count()) : 0));

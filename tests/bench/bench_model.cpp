@@ -1,172 +1,266 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Host speed of the model: instructions a second, beside a bare SystemC loop timed in the same run,
-// since machines differ and are noisy. Modelled cycles are printed only to say what was run.
+// Host speed and memory of the model, each workload in a process of its own, beside a bare SystemC
+// loop timed in the same run, since machines differ and are noisy.
 //
-//     workload                                  instructions   CPU s   M instr/s   of raw events
+//   bench_model               the table
+//   bench_model --all         the slow ones too
+//   bench_model NAME...       those alone
+//   bench_model --json        a line of JSON for each
+//   bench_model --inside NAME does that one once in this process and prints nothing: for profilers
+#include "kernels/gemm/gemm.h"
+#include "kernels/measured/gemm/tiled_gemm.h"
 #include "sim/app/job.h"
+#include "sim/app/layer.h"
+#include "sim/app/operator_run.h"
 #include "sim/model/simulation.h"
+#include "tests/bench/workload.h"
 
 #include <algorithm>
 #include <cstdint>
-#include <ctime>
+#include <exception>
 #include <fmt/format.h>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
-#include <sys/resource.h>
-#include <systemc>
+#include <string_view>
 #include <vector>
 
 namespace {
 
 using namespace npusim;
+using bench::Cost;
+using bench::Workload;
 
 constexpr int kRepeats = 3;
+constexpr std::size_t kPipes = 24 * 12; ///< of the raw loop: a 910B's
 
-/// Least CPU seconds of kRepeats calls.
-template <class F> double cpu_seconds(F work) {
-    double best = 1e30;
-    for (int i = 0; i < kRepeats; ++i) {
-        const std::clock_t start = std::clock();
-        work();
-        best = std::min(best, static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
-    }
-    return best;
+config::HardwareConfig hardware(const std::string& name) {
+    return config::load_hardware(
+        fmt::format("{}/configs/hardware/{}.yaml", NPUSIM_SOURCE_DIR, name));
 }
 
-/// A method that wakes itself after a delay, as a pipe does, and does nothing else.
-class Ticker : public sc_core::sc_module {
-  public:
-    Ticker(const sc_core::sc_module_name& name, std::uint64_t delay, std::int64_t wakes)
-        : sc_module(name), delay_(sc_core::sc_time::from_value(delay)), left_(wakes) {
-        SC_HAS_PROCESS(Ticker);
-        SC_METHOD(tick);
-        sensitive << wake_;
-    }
-
-  private:
-    void tick() {
-        if (left_-- > 0) {
-            wake_.notify(delay_);
-        }
-    }
-    sc_core::sc_time delay_;
-    std::int64_t left_;
-    sc_core::sc_event wake_;
-};
-
-/// Timed events a second of SystemC itself, with as many processes as `pipes` and mixed delays.
-double raw_events_per_second(std::size_t pipes) {
-    constexpr std::int64_t kEvents = 4'000'000;
-    const auto wakes = kEvents / static_cast<std::int64_t>(pipes);
-    const double seconds = cpu_seconds([&] {
-        sc_core::sc_get_curr_simcontext()->reset();
-        std::vector<std::unique_ptr<Ticker>> tickers;
-        for (std::size_t i = 0; i < pipes; ++i) {
-            const std::string name = fmt::format("ticker{}", i);
-            tickers.push_back(std::make_unique<Ticker>(
-                sc_core::sc_module_name(name.c_str()), 20 + 7 * i % 90, wakes));
-        }
-        sc_core::sc_start();
-    });
-    return static_cast<double>(wakes) * static_cast<double>(pipes) / seconds;
-}
-
-/// Length of all programs of a job, and the time to generate them alone.
-struct Generated {
+std::int64_t count(const config::HardwareConfig& chip,
+                   const std::function<isa::Program(isa::CoreId)>& program_of) {
     std::int64_t instructions = 0;
-    double seconds = 0;
-};
-Generated generate(const config::HardwareConfig& hardware,
-                   const app::KernelRequest& request,
-                   const kernels::Problem& problem) {
-    Generated result;
-    const auto plan = request.kernel->plan(hardware, problem, request.values);
-    result.seconds = cpu_seconds([&] {
-        result.instructions = 0;
-        for (const isa::CoreId core : isa::core_ids(hardware)) {
-            isa::Program program = plan->program(core);
-            while (const isa::Block* block = program.next()) {
-                result.instructions += static_cast<std::int64_t>(block->size());
-            }
+    for (const isa::CoreId core : isa::core_ids(chip)) {
+        isa::Program program = program_of(core);
+        while (const isa::Block* block = program.next()) {
+            instructions += static_cast<std::int64_t>(block->size());
         }
-    });
+    }
+    return instructions;
+}
+
+/// An inverse of `matrices` chunks.
+Workload inverse(const std::string& kernel,
+                 const std::string& chip_name,
+                 std::int64_t matrices,
+                 std::int64_t chunk,
+                 bool functional,
+                 double most_seconds = 0) {
+    const auto plan_on = [=](const config::HardwareConfig& chip) {
+        const app::KernelRequest request = app::parse_request("inverse/" + kernel, {});
+        return request.kernel->plan(chip, {matrices, chunk, DType::Fp16}, request.values);
+    };
+    Workload result;
+    result.name =
+        fmt::format("{}-{}-{}{}", kernel, chip_name, chunk, functional ? "-functional" : "");
+    result.what = fmt::format("{} matrices {}x{} fp16", matrices, chunk, chunk);
+    result.most_seconds = most_seconds;
+    result.work = [=] {
+        const config::HardwareConfig chip = hardware(chip_name);
+        const auto plan = plan_on(chip);
+        functional::GlobalMemory gm;
+        if (functional) {
+            gm = functional::make_global_memory(plan->gm_bytes());
+            std::ranges::fill(gm, std::byte{0}); // A = 0: any other data take as long
+        }
+        observe::StatisticsCollector statistics;
+        model::simulate(
+            chip,
+            {[&](isa::CoreId core) { return plan->program(core); }, functional ? &gm : nullptr},
+            {&statistics});
+    };
+    result.instructions = [=] {
+        const config::HardwareConfig chip = hardware(chip_name);
+        const auto plan = plan_on(chip);
+        return count(chip, [&](isa::CoreId core) { return plan->program(core); });
+    };
     return result;
 }
 
-void measure(const std::string& config,
-             const std::string& kernel,
-             std::int64_t count,
-             bool functional,
-             double raw) {
-    const config::HardwareConfig hardware = config::load_hardware(
-        fmt::format("{}/configs/hardware/{}.yaml", NPUSIM_SOURCE_DIR, config));
-    const app::KernelRequest request = app::parse_request(kernel, {});
-    const kernels::Problem problem{count, 64, DType::Fp16};
-    inverse::Matrices matrices;
-    if (functional) {
-        matrices = inverse::load_input("random", problem.chunk, count, 1);
-    }
-    const auto plan = request.kernel->plan(hardware, problem, request.values);
-    functional::GlobalMemory gm;
-    if (functional) {
-        gm = functional::make_global_memory(plan->gm_bytes());
-    }
-    const Generated generated = generate(hardware, request, problem);
-    Cycles cycles;
-    const double seconds = cpu_seconds([&] {
-        observe::StatisticsCollector statistics;
-        const model::Job job{[&](isa::CoreId core) { return plan->program(core); },
-                             functional ? &gm : nullptr};
-        cycles = model::simulate(hardware, job, {&statistics});
-    });
-    const double rate = static_cast<double>(generated.instructions) / seconds;
-    fmt::print("{:<13} {:<29} {:>6} {:<11} {:>11} {:>10} {:>7.3f} {:>8.2f} {:>9.1f}% {:>9.3f}\n",
-               config,
-               kernel,
-               count,
-               functional ? "functional" : "timing only",
-               cycles.count(),
-               generated.instructions,
-               seconds,
-               rate / 1e6,
-               100 * rate / raw,
-               generated.seconds);
+using MakeOperator =
+    std::function<std::unique_ptr<kernels::Operator>(const config::HardwareConfig&)>;
+
+/// An operator on the 910B.
+Workload product(std::string name,
+                 std::string what,
+                 const MakeOperator& make,
+                 bool functional,
+                 double most_seconds,
+                 double most_mb) {
+    Workload result{std::move(name), std::move(what), most_seconds, most_mb};
+    result.work = [=] {
+        const config::HardwareConfig chip = hardware("ascend-910b");
+        const auto op = make(chip);
+        if (!functional) {
+            app::time_operator(chip, *op);
+            return;
+        }
+        functional::GlobalMemory gm = functional::make_global_memory(op->gm_bytes());
+        std::ranges::fill(gm, std::byte{0});
+        model::simulate(chip, {[&](isa::CoreId core) { return op->program(core); }, &gm}, {});
+    };
+    result.instructions = [=] {
+        const config::HardwareConfig chip = hardware("ascend-910b");
+        const auto op = make(chip);
+        return count(chip, [&](isa::CoreId core) { return op->program(core); });
+    };
+    return result;
 }
 
-double peak_memory_mb() {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    return static_cast<double>(usage.ru_maxrss) / 1024;
+std::unique_ptr<kernels::Operator> gemm_2048(const config::HardwareConfig& chip) {
+    return std::make_unique<kernels::Gemm>(chip, kernels::GemmShape{2048, 2048, 2048});
+}
+
+std::unique_ptr<kernels::Operator> small_products(const config::HardwareConfig& chip) {
+    kernels::TiledGemmPlan plan;
+    plan.m = std::int64_t{256} * 64;
+    plan.k = 64;
+    plan.n = 128;
+    plan.tile_m = 64;
+    plan.tile_n = 128;
+    plan.x_slab = plan.w_slab = 64;
+    plan.w_per_row = true;
+    plan.tiles = kernels::deal_walk(256, 1, chip.ai_cores, kernels::Walk::Rows, 1);
+    return std::make_unique<kernels::TiledGemm>(chip, plan);
+}
+
+/// All layers of a decoder.
+Workload prefill(const std::string& model, std::int64_t tokens, double seconds, double mb) {
+    Workload result{fmt::format("prefill-{}-{}", model, tokens),
+                    fmt::format("{} tokens, all layers", tokens),
+                    seconds,
+                    mb};
+    result.work = [=] {
+        app::LayerJob job;
+        job.tokens = tokens;
+        job.inverse = app::parse_request("inverse/neumann", {});
+        app::cost_of_model(
+            hardware("ascend-910b"),
+            config::load_model(fmt::format("{}/configs/models/{}.yaml", NPUSIM_SOURCE_DIR, model)),
+            job,
+            true,
+            {},
+            [](const std::string& /*progress*/) {});
+    };
+    return result;
+}
+
+std::vector<Workload> workloads() {
+    std::vector<Workload> all;
+    for (const char* chip : {"ascend-910b", "fused-local"}) {
+        for (const char* kernel : {"forward-substitution", "neumann"}) {
+            all.push_back(inverse(kernel, chip, 4096, 64, false));
+            all.push_back(inverse(kernel, chip, 512, 64, true));
+        }
+    }
+    all.push_back(inverse("neumann", "ascend-910b", 16'384, 128, false, 0.5));
+    all.push_back(inverse("neumann", "ascend-910b", 16'384, 128, true, 10));
+    all.push_back(product("gemm-2048", "2048^3 fp16", gemm_2048, false, 0.05, 50));
+    all.push_back(product("gemm-2048-functional", "2048^3 fp16", gemm_2048, true, 1, 0));
+    all.push_back(
+        product("small-products", "256 of 64x64x128 fp16", small_products, false, 0.02, 0));
+    all.push_back(prefill("qwen3.5-0.8b", 1024, 0, 0));
+    all.push_back(prefill("qwen3.5-27b", 131'072, 5, 200));
+    all.back().slow = true;
+    return all;
+}
+
+std::string limit(double value, double most, const char* format) {
+    return most > 0 ? fmt::format(fmt::runtime(format), value / most) : "-";
+}
+
+int main_of(const std::vector<std::string>& arguments) {
+    bool json = false;
+    bool everything = false;
+    bool inside = false;
+    std::vector<std::string> names;
+    for (const std::string& argument : arguments) {
+        json = json || argument == "--json";
+        everything = everything || argument == "--all";
+        inside = inside || argument == "--inside";
+        if (!argument.starts_with("--")) {
+            names.push_back(argument);
+        }
+    }
+    std::vector<Workload> chosen;
+    for (const Workload& workload : workloads()) {
+        if (std::ranges::find(names, workload.name) != names.end() ||
+            (names.empty() && (everything || !workload.slow))) {
+            chosen.push_back(workload);
+        }
+    }
+    if (inside) {
+        chosen.front().work();
+        return 0;
+    }
+    const double raw = bench::raw_events_per_second(kPipes);
+    if (!json) {
+        fmt::print("raw SystemC: {:.2f} M timed events/s with {} processes. CPU seconds are the "
+                   "least of {} runs;\n\"of limit\": 1 is what it should take at most\n\n"
+                   "{:<38} {:<30} {:>9} {:>9} {:>7} {:>7} {:>9} {:>9} {:>9}\n",
+                   raw / 1e6,
+                   kPipes,
+                   kRepeats,
+                   "workload",
+                   "",
+                   "CPU s",
+                   "of limit",
+                   "MB",
+                   "limit",
+                   "M instr",
+                   "M i/s",
+                   "i/raw ev");
+    }
+    for (const Workload& workload : chosen) {
+        const Cost cost = bench::run(workload, workload.slow ? 1 : kRepeats);
+        const std::int64_t instructions = workload.instructions ? workload.instructions() : 0;
+        const double rate = static_cast<double>(instructions) / cost.seconds;
+        if (json) {
+            fmt::print("{}\n",
+                       nlohmann::json{{"workload", workload.name},
+                                      {"cpu_seconds", cost.seconds},
+                                      {"peak_mb", cost.mb},
+                                      {"instructions", instructions},
+                                      {"raw_events_per_second", raw},
+                                      {"instructions_per_raw_event", rate / raw}}
+                           .dump());
+            continue;
+        }
+        fmt::print("{:<38} {:<30} {:>9.3f} {:>9} {:>7.0f} {:>7} {:>9.3f} {:>9} {:>9}\n",
+                   workload.name,
+                   workload.what,
+                   cost.seconds,
+                   limit(cost.seconds, workload.most_seconds, "{:.2f}"),
+                   cost.mb,
+                   limit(cost.mb, workload.most_mb, "{:.2f}"),
+                   static_cast<double>(instructions) / 1e6,
+                   instructions > 0 ? fmt::format("{:.2f}", rate / 1e6) : "-",
+                   instructions > 0 ? fmt::format("{:.2f}", rate / raw) : "-");
+    }
+    return 0;
 }
 
 } // namespace
 
-int main() {
+int main(int argc, char** argv) {
     setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1); // NOLINT(concurrency-mt-unsafe)
-    const double raw = raw_events_per_second(24 * 12);
-    fmt::print("raw SystemC: {:.2f} M timed events/s with 288 processes; "
-               "CPU seconds are the least of {} runs\n\n",
-               raw / 1e6,
-               kRepeats);
-    fmt::print("{:<13} {:<29} {:>6} {:<11} {:>11} {:>10} {:>7} {:>8} {:>10} {:>9}\n",
-               "hardware",
-               "kernel, chunk 64, fp16",
-               "count",
-               "mode",
-               "cycles",
-               "instr",
-               "CPU s",
-               "M i/s",
-               "i/raw ev",
-               "generate");
-    for (const bool functional : {false, true}) {
-        const std::int64_t count = functional ? 512 : 4096;
-        for (const char* config : {"ascend-910b", "fused-local"}) {
-            measure(config, "inverse/forward-substitution", count, functional, raw);
-            measure(config, "inverse/neumann", count, functional, raw);
-        }
+    try {
+        return main_of({argv + 1, argv + argc});
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "bench_model: {}\n", error.what());
+        return 1;
     }
-    fmt::print("\npeak memory: {:.0f} MB\n", peak_memory_mb());
-    return 0;
 }

@@ -94,7 +94,7 @@ TEST_CASE("a run that ended before is taken from the folder, not made again") {
     const std::string runs = folder + "/runs.jsonl";
     const auto rows = [&](const std::string& options = "") {
         const Outcome outcome =
-            invoke("validate " + table + " --format json -o " + folder + " " + options);
+            invoke("validate " + table + " -j 1 --format json -o " + folder + " " + options);
         REQUIRE(outcome.code == 0);
         return json::parse(outcome.out)["rows"];
     };

@@ -16,7 +16,6 @@
 #include <limits>
 #include <map>
 #include <nlopt.hpp>
-#include <ranges>
 #include <set>
 #include <span>
 #include <utility>
@@ -319,13 +318,13 @@ std::string calibration_text(const Calibration& calibration, const CalibrationRe
     parameters.row("parameter", {"hardware", "now", "fitted", "without a part", "allowed"});
     for (std::size_t i = 0; i < calibration.parameters.size(); ++i) {
         const CalibrationParameter& p = calibration.parameters[i];
-        const auto [least, most] = std::ranges::minmax(
-            result.by_fold | std::views::transform([i](const auto& values) { return values[i]; }));
+        const auto [least, most] = std::ranges::minmax_element(
+            result.by_fold, {}, [i](const std::vector<double>& values) { return values[i]; });
         parameters.row(p.key,
                        {p.hardware.empty() ? "all" : p.hardware,
                         fmt::format("{:.4g}", result.start[i]),
                         fmt::format("{:.4g}", result.fitted[i]),
-                        fmt::format("{:.4g} to {:.4g}", least, most),
+                        fmt::format("{:.4g} to {:.4g}", (*least)[i], (*most)[i]),
                         fmt::format("{:.4g} to {:.4g}", p.min, p.max)});
     }
     Table errors(1);

@@ -22,7 +22,7 @@ namespace {
 struct Platform {
     std::string_view start;
     std::string_view hardware;
-    std::string_view source = ""; ///< only rows of this repository
+    std::string_view source = {}; ///< only rows of this repository
 };
 constexpr std::array kPlatforms{
     Platform{"910B1", "ascend-910b1"},
@@ -180,7 +180,7 @@ std::string key_of(const Comparison& row) {
 } // namespace
 
 std::optional<std::string> hardware_of(const Measurement& row) {
-    const auto found = std::ranges::find_if(kPlatforms, [&](const Platform& entry) {
+    const auto* const found = std::ranges::find_if(kPlatforms, [&](const Platform& entry) {
         return row.platform.starts_with(entry.start) &&
                row.source.find(entry.source) != std::string::npos;
     });
