@@ -82,14 +82,10 @@ class Chooser {
         return kAccumulator * (t.queries * width + 2 * t.result * t.values);
     }
 
-    /// Cycles of a vector op; none if the chip has it not, which its first use reports.
+    /// Cycles of a vector op.
     [[nodiscard]] double op(const char* name, std::int64_t fp32s) const {
-        const auto found = hardware_.vector.ops.find(name);
-        if (found == hardware_.vector.ops.end()) {
-            return 0;
-        }
-        const std::int64_t repeats = ceil_div(fp32s * kAccumulator, hardware_.vector.repeat_bytes);
-        return found->second.base + found->second.slope * static_cast<double>(repeats);
+        return hardware_.vector.ops.at(name).cycles(
+            ceil_div(fp32s * kAccumulator, hardware_.vector.repeat_bytes));
     }
 
     [[nodiscard]] double vector(const SoftmaxTiling& t) const {

@@ -107,10 +107,7 @@ bool CausalConv::fits(const Tiling& t) const {
 double CausalConv::estimate(const Tiling& t) const {
     const config::HardwareConfig& chip = hardware();
     const auto op = [&](const char* name, std::int64_t repeats) {
-        const auto cost = chip.vector.ops.find(name);
-        return cost == chip.vector.ops.end()
-                   ? 0.0
-                   : cost->second.base + cost->second.slope * static_cast<double>(repeats);
+        return chip.vector.ops.at(name).cycles(repeats);
     };
     const std::int64_t slices = ceil_div(t.channels, slice_floats(chip));
     const std::int64_t all = t.tokens * slices;

@@ -18,11 +18,6 @@ namespace {
 constexpr std::array<std::string_view, 2> kCompositionNames{"split", "fused"}; // as Composition
 constexpr std::array<std::string_view, 2> kNoYes{"no", "yes"};                 // as bool
 constexpr std::array kLocalMemories{Memory::L1, Memory::L0a, Memory::L0b, Memory::L0c, Memory::Ub};
-constexpr std::array<std::string_view, 23> kVectorOps{
-    "vadd",   "vsub",   "vmul", "vdiv",  "vmax",  "vge",        "vmuls", "vadds",
-    "vmaxs",  "vmins",  "vabs", "vexp",  "vln",   "vsqrt",      "vcmax", "vcadd",
-    "vcgmax", "vcgadd", "vand", "vbrcb", "vcast", "vtranspose", "vdup"};
-
 constexpr std::int64_t kKiB = 1024;
 constexpr std::int64_t kMiB = 1024 * kKiB;
 constexpr std::int64_t kGiB = 1024 * kMiB;
@@ -77,7 +72,7 @@ template <class Io> static void describe(Io& io, VectorConfig& vector) {
     io.cycles("idle_cycles", vector.idle, kDelay);
     io.section("ops", [&](Io& ops) {
         for (const std::string_view name : kVectorOps) {
-            ops.object(name, vector.ops[std::string(name)]);
+            ops.object(name, vector.ops.at(name));
         }
     });
 }

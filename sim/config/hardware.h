@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,10 @@ struct CubeConfig {
 struct VectorLine {
     double slope = 0; ///< cycles per repeat, as measured with operands that begin in one bank group
     double base = 0;  ///< cycles per instruction
+
+    [[nodiscard]] double cycles(std::int64_t repeats) const {
+        return slope * static_cast<double>(repeats) + base;
+    }
 };
 
 /// That of most dtypes, and of those that differ. The dtype of a conversion is its source's.
@@ -55,6 +60,35 @@ struct VectorOpCost : VectorLine {
         const auto found = by_dtype.find(dtype);
         return found == by_dtype.end() ? *this : found->second;
     }
+};
+
+/// Mnemonics of the vector ops, in the order of the hardware files.
+inline constexpr std::array<std::string_view, 23> kVectorOps{
+    "vadd",   "vsub",   "vmul", "vdiv",  "vmax",  "vge",        "vmuls", "vadds",
+    "vmaxs",  "vmins",  "vabs", "vexp",  "vln",   "vsqrt",      "vcmax", "vcadd",
+    "vcgmax", "vcgadd", "vand", "vbrcb", "vcast", "vtranspose", "vdup"};
+
+/// What each of kVectorOps costs.
+class VectorOpCosts {
+  public:
+    /// Place of a mnemonic, found while compiling where the mnemonic is known then. Throws
+    /// std::out_of_range for others.
+    static constexpr std::size_t place(std::string_view name) {
+        for (std::size_t i = 0; i < kVectorOps.size(); ++i) {
+            if (kVectorOps[i] == name) {
+                return i;
+            }
+        }
+        throw std::out_of_range("no such vector op");
+    }
+    [[nodiscard]] const VectorOpCost& operator[](std::size_t place) const { return costs_[place]; }
+    [[nodiscard]] const VectorOpCost& at(std::string_view name) const {
+        return costs_[place(name)];
+    }
+    VectorOpCost& at(std::string_view name) { return costs_[place(name)]; }
+
+  private:
+    std::array<VectorOpCost, kVectorOps.size()> costs_;
 };
 
 /// Vector unit. A repeat covers `repeat_bytes` of one operand.
@@ -70,7 +104,7 @@ struct VectorConfig {
     std::int64_t bank_groups = 0; ///< of UB; 0: wherever operands lie, the line holds
     Cycles warm;
     Cycles idle;
-    std::map<std::string, VectorOpCost> ops; ///< by mnemonic, e.g. "vadd"
+    VectorOpCosts ops;
 };
 
 /// Scalar unit: feeds the pipes, runs control code.

@@ -178,7 +178,7 @@ class Checker {
         }
     }
     void aligned(const char* operand, const Tile& tile, std::int64_t align) const {
-        if (tile.address % align != 0) {
+        if ((tile.address & (align - 1)) != 0) { // a power of two
             fail(fmt::format("buffers.{}.align", to_string(tile.memory)),
                  fmt::format("`{}` is at address {} (allowed: multiples of {})",
                              operand,

@@ -71,13 +71,15 @@ void Core::dispatch() {
         }
         while (fetch()) {
             const isa::Instruction& instruction = (*block_)[next_];
-            isa::check(instruction, hardware_);
+            if (!std::exchange(checked_, true)) {
+                isa::check(instruction, hardware_);
+            }
             const Pipe pipe = isa::pipe_of(instruction, hardware_);
             if (pipe == Pipe::Scalar) {
                 if (!run_scalar(instruction)) {
                     break;
                 }
-                ++next_;
+                advance();
                 continue;
             }
             PipeUnit* target = unit(pipe);
@@ -94,7 +96,7 @@ void Core::dispatch() {
             }
             local_ += hardware_.scalar.issue;
             target->push(instruction, local_);
-            ++next_;
+            advance();
         }
         account();
     } catch (...) {

@@ -76,6 +76,11 @@ class Core : public sc_core::sc_module, private PipeHost {
   private:
     void dispatch();
     bool fetch();
+    /// Done with the instruction in hand.
+    void advance() {
+        ++next_;
+        checked_ = false;
+    }
     bool run_scalar(const isa::Instruction& instruction);
     bool scalar_may_pass(const isa::Instruction& instruction);
     bool pipes_settled();
@@ -105,6 +110,7 @@ class Core : public sc_core::sc_module, private PipeHost {
 
     isa::Block* block_ = nullptr; ///< being dispatched
     std::size_t next_ = 0;        ///< index in block_
+    bool checked_ = false;        ///< the instruction at next_, which may have to wait, is legal
     bool fetched_all_ = false;
     Cycles local_; ///< the dispatcher's own time; runs ahead of the kernel while queues have room
     Cycles accounted_; ///< up to here the dispatcher's time is in spans

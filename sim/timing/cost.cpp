@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/timing/cost.h"
 
-#include "sim/base/error.h"
 #include "sim/isa/instruction.h"
 
 #include <algorithm>
 #include <cmath>
-#include <fmt/format.h>
+#include <concepts>
 
 namespace npusim::timing {
 
@@ -70,20 +69,14 @@ double repeat_cycles(double slope, double sharing) {
     return bound_by_reads ? slope - 1 + sharing : slope;
 }
 
-Cycles vector_cost(std::string_view name,
-                   DType dtype,
+Cycles vector_cost(const config::VectorLine& line,
                    const Tile& widest,
                    bool dense,
                    const HardwareConfig& hardware,
                    double sharing = 1) {
-    const auto found = hardware.vector.ops.find(std::string(name));
-    if (found == hardware.vector.ops.end()) {
-        throw ProgramError(fmt::format("{} has no vector.ops.{}", hardware.name, name));
-    }
-    const auto& [slope, base] = found->second.of(dtype);
-    const auto count = static_cast<double>(
-        repeats(widest.rows, widest.row_bytes(), dense, hardware.vector.repeat_bytes));
-    return rounded_up(repeat_cycles(slope, sharing) * count + base);
+    const std::int64_t count =
+        repeats(widest.rows, widest.row_bytes(), dense, hardware.vector.repeat_bytes);
+    return rounded_up(repeat_cycles(line.slope, sharing) * static_cast<double>(count) + line.base);
 }
 
 const Tile& wider(const Tile& a, const Tile& b) {
@@ -109,43 +102,38 @@ struct CostOf {
         return transfer(instruction, op.to, op.from, hardware);
     }
     Cycles operator()(const isa::Mmad& op) const { return mmad_cost(op, hardware); }
-    Cycles operator()(const isa::VectorBinary& op) const {
+    template <std::derived_from<isa::VectorBinary> Op> Cycles operator()(const Op& op) const {
         const bool dense =
             op.to.contiguous() && op.a.contiguous() && op.b.contiguous() && op.b.cols == op.to.cols;
-        return vector_cost(isa::name_of(instruction),
-                           op.a.dtype,
-                           op.to,
-                           dense,
-                           hardware,
-                           shared_reads(op, dense, hardware.vector));
+        return vector_cost(
+            line<Op>(op.a), op.to, dense, hardware, shared_reads(op, dense, hardware.vector));
     }
-    Cycles operator()(const isa::VectorUnary& op) const {
+    template <std::derived_from<isa::VectorUnary> Op> Cycles operator()(const Op& op) const {
         const bool dense = op.to.contiguous() && op.from.contiguous();
-        return vector_cost(isa::name_of(instruction), op.from.dtype, op.to, dense, hardware);
+        return vector_cost(line<Op>(op.from), op.to, dense, hardware);
     }
     Cycles operator()(const isa::Vcmax& op) const {
-        return vector_cost(isa::Vcmax::kName, op.from.dtype, op.from, false, hardware);
+        return vector_cost(line<isa::Vcmax>(op.from), op.from, false, hardware);
     }
     Cycles operator()(const isa::Vcadd& op) const {
-        return vector_cost(isa::Vcadd::kName, op.from.dtype, op.from, false, hardware);
+        return vector_cost(line<isa::Vcadd>(op.from), op.from, false, hardware);
     }
-    Cycles operator()(const isa::VectorBlocks& op) const {
-        return vector_cost(isa::name_of(instruction), op.from.dtype, op.from, true, hardware);
+    template <std::derived_from<isa::VectorBlocks> Op> Cycles operator()(const Op& op) const {
+        return vector_cost(line<Op>(op.from), op.from, true, hardware);
     }
     Cycles operator()(const isa::Vbrcb& op) const {
-        return vector_cost(isa::Vbrcb::kName, op.from.dtype, op.to, true, hardware);
+        return vector_cost(line<isa::Vbrcb>(op.from), op.to, true, hardware);
     }
     Cycles operator()(const isa::Vcast& op) const {
         const bool dense = op.to.contiguous() && op.from.contiguous();
-        return vector_cost(
-            isa::Vcast::kName, op.from.dtype, wider(op.to, op.from), dense, hardware);
+        return vector_cost(line<isa::Vcast>(op.from), wider(op.to, op.from), dense, hardware);
     }
     Cycles operator()(const isa::Vtranspose& op) const {
         // Blocks are addressed one by one, so a stride costs nothing more.
-        return vector_cost(isa::Vtranspose::kName, op.from.dtype, op.from, true, hardware);
+        return vector_cost(line<isa::Vtranspose>(op.from), op.from, true, hardware);
     }
     Cycles operator()(const isa::Vdup& op) const {
-        return vector_cost(isa::Vdup::kName, op.to.dtype, op.to, op.to.contiguous(), hardware);
+        return vector_cost(line<isa::Vdup>(op.to), op.to, op.to.contiguous(), hardware);
     }
     Cycles operator()(const isa::SetFlag& /*op*/) const { return hardware.sync.set_flag; }
     Cycles operator()(const isa::WaitFlag& /*op*/) const { return hardware.sync.wait_flag; }
@@ -159,6 +147,12 @@ struct CostOf {
         return op.from.memory == Memory::Gm ? hardware.scalar.gm_load : hardware.scalar.ub_load;
     }
     Cycles operator()(const isa::ScalarStore& /*op*/) const { return hardware.scalar.ub_store; }
+
+    /// The cost line of vector op `Op` for the dtype of `operand`.
+    template <class Op> [[nodiscard]] const config::VectorLine& line(const Tile& operand) const {
+        constexpr std::size_t kPlace = config::VectorOpCosts::place(Op::kName);
+        return hardware.vector.ops[kPlace].of(operand.dtype);
+    }
 };
 
 GmTraffic traffic(const Tile& to, const Tile& from, bool cold, bool bypass, std::int64_t line) {
