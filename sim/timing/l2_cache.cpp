@@ -24,13 +24,18 @@ std::uint64_t bits(std::int64_t first, std::int64_t last) {
 
 } // namespace
 
+L2Cache::Pieces::Pieces(std::int64_t bytes)
+    : size(bytes), shift(std::has_single_bit(static_cast<std::uint64_t>(bytes))
+                             ? std::countr_zero(static_cast<std::uint64_t>(bytes))
+                             : -1) {}
+
 L2Cache::L2Cache(const config::GmConfig& config, L2Start start)
-    : line_(config.line_bytes), granule_(config.l2_granule_bytes),
+    : lines_(config.line_bytes), granules_(config.l2_granule_bytes),
       ways_(static_cast<std::size_t>(config.l2_ways)),
       sets_(static_cast<std::size_t>(std::max<std::int64_t>(
           1, config.l2_size_bytes / config.l2_granule_bytes / config.l2_ways))),
       resident_(start.resident), entries_(ways_ * sets_) {
-    const Lines all = bits(0, granule_ / line_ - 1);
+    const Lines all = bits(0, lines_.of(granules_.size) - 1);
     double due = 0; // spread evenly
     for (Way& way : entries_) {
         due += start.dirty;
@@ -42,7 +47,7 @@ L2Cache::L2Cache(const config::GmConfig& config, L2Start start)
 }
 
 std::int64_t L2Cache::bytes(Lines lines) const {
-    return std::popcount(lines) * line_;
+    return std::popcount(lines) * lines_.size;
 }
 
 /// Which granules a run before has left is drawn by their number.
@@ -63,14 +68,15 @@ L2Cache::Traffic L2Cache::access(const isa::Tile& tile, bool write, bool cold) {
     for (std::int64_t run = 0; run < runs; ++run) {
         const std::int64_t begin = tile.address + run * tile.stride_bytes;
         const std::int64_t last = begin + run_bytes - 1;
-        for (std::int64_t at = begin; at <= last; at = (at / granule_ + 1) * granule_) {
-            if (at / granule_ != granule) {
+        for (std::int64_t at = begin; at <= last; at = (granule + 1) * granules_.size) {
+            if (const std::int64_t here = granules_.of(at); here != granule) {
                 touch(granule, lines, write, cold, traffic);
-                granule = at / granule_;
+                granule = here;
                 lines = 0;
             }
-            const std::int64_t end = std::min(last, (granule + 1) * granule_ - 1);
-            lines |= bits(at % granule_ / line_, end % granule_ / line_);
+            const std::int64_t start = granule * granules_.size;
+            const std::int64_t end = std::min(last, start + granules_.size - 1);
+            lines |= bits(lines_.of(at - start), lines_.of(end - start));
         }
     }
     touch(granule, lines, write, cold, traffic);
@@ -99,6 +105,9 @@ L2Cache::Way& L2Cache::find_or_replace(std::int64_t granule, Traffic& traffic) {
     const std::size_t set = mix(static_cast<std::uint64_t>(granule)) % sets_;
     const auto first = entries_.begin() + static_cast<std::ptrdiff_t>(set * ways_);
     const auto end = first + static_cast<std::ptrdiff_t>(ways_);
+    if (first->granule == granule) { // the last one used of its set, as a rule
+        return *first;
+    }
     auto at = std::find_if(first, end, [&](const Way& way) { return way.granule == granule; });
     if (at == end) {
         --at;

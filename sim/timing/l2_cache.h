@@ -39,6 +39,16 @@ class L2Cache {
 
   private:
     using Lines = std::uint64_t; ///< a bit per line of a granule
+    /// Pieces of equal size, numbered from address 0. Sizes are powers of two as a rule, and a
+    /// division is what an access would spend most of its time on.
+    struct Pieces {
+        explicit Pieces(std::int64_t bytes);
+        [[nodiscard]] std::int64_t of(std::int64_t address) const {
+            return shift >= 0 ? address >> shift : address / size;
+        }
+        std::int64_t size;
+        int shift; ///< -1: not a power of two
+    };
     struct Way {
         std::int64_t granule = -1; ///< -1: none that anybody will ask for
         Lines valid = 0;
@@ -49,8 +59,8 @@ class L2Cache {
     [[nodiscard]] std::int64_t bytes(Lines lines) const;
     [[nodiscard]] bool was_left(std::int64_t granule) const;
 
-    std::int64_t line_;
-    std::int64_t granule_;
+    Pieces lines_;
+    Pieces granules_;
     std::size_t ways_;
     std::size_t sets_;
     double resident_;
