@@ -208,6 +208,7 @@ class Fit {
   private:
     static std::vector<const Comparison*> pointers(const std::vector<Comparison>& rows) {
         std::vector<const Comparison*> all;
+        all.reserve(rows.size());
         for (const Comparison& row : rows) {
             all.push_back(&row);
         }
