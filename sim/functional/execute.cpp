@@ -148,11 +148,11 @@ void multiply_floats(const isa::Mmad& op, CoreMemory& memory) {
     }
     const bool exact =
         op.a.dtype == DType::Fp16 || op.a.dtype == DType::Fp8E4m3 || op.a.dtype == DType::Fp8E5m2;
-    const auto multiply =
-        exact ? add_exact_product
-              : static_cast<void (*)(const ProductShape&, const float*, const float*, float*)>(
-                    add_product);
-    multiply(shape_of(op), a, b, sum.data());
+    if (exact) {
+        add_exact_product(shape_of(op), a, b, sum.data());
+    } else {
+        add_product(shape_of(op), a, b, sum.data());
+    }
     if (!in_place) {
         store(op.c, memory, sum);
     }

@@ -36,20 +36,34 @@ float narrow(std::int64_t value) {
 }
 
 /// Elements of `Code` bytes each.
+template <class Code> struct LoadCodes {
+    template <Isa, class Value, class Decode>
+    [[gnu::always_inline]] static void
+    run(const std::byte* from, std::int64_t count, Value* out, Decode decode) {
+        for (std::int64_t i = 0; i < count; ++i) {
+            Code code{};
+            std::memcpy(&code, from + i * static_cast<std::int64_t>(sizeof code), sizeof code);
+            out[i] = as<Value>(decode(code));
+        }
+    }
+};
+template <class Code> struct StoreCodes {
+    template <Isa, class Value, class Encode>
+    [[gnu::always_inline]] static void
+    run(std::byte* to, std::int64_t count, const Value* values, Encode encode) {
+        for (std::int64_t i = 0; i < count; ++i) {
+            const Code code = encode(values[i]);
+            std::memcpy(to + i * static_cast<std::int64_t>(sizeof code), &code, sizeof code);
+        }
+    }
+};
 template <class Code, class Value, class Decode>
 void load_codes(const std::byte* from, std::int64_t count, Value* out, Decode decode) {
-    for (std::int64_t i = 0; i < count; ++i) {
-        Code code{};
-        std::memcpy(&code, from + i * static_cast<std::int64_t>(sizeof code), sizeof code);
-        out[i] = as<Value>(decode(code));
-    }
+    on_this_host<LoadCodes<Code>>(from, count, out, decode);
 }
 template <class Code, class Value, class Encode>
 void store_codes(std::byte* to, std::int64_t count, const Value* values, Encode encode) {
-    for (std::int64_t i = 0; i < count; ++i) {
-        const Code code = encode(values[i]);
-        std::memcpy(to + i * static_cast<std::int64_t>(sizeof code), &code, sizeof code);
-    }
+    on_this_host<StoreCodes<Code>>(to, count, values, encode);
 }
 
 void load_fp32(const std::byte* from, std::int64_t count, float* out) {
@@ -93,40 +107,6 @@ template <class Value> void store_nibbles(std::byte* to, std::int64_t count, con
     }
 }
 
-struct DecodeFp16 {
-    template <Isa>
-    [[gnu::always_inline]] static void run(const std::byte* from, std::int64_t count, float* out) {
-        for (std::int64_t i = 0; i < count; ++i) {
-            std::uint16_t code{};
-            std::memcpy(&code, from + i * 2, sizeof code);
-            out[i] = from_fp16(code);
-        }
-    }
-};
-struct EncodeFp16 {
-    template <Isa>
-    [[gnu::always_inline]] static void run(std::byte* to, std::int64_t count, const float* values) {
-        for (std::int64_t i = 0; i < count; ++i) {
-            const std::uint16_t code = to_fp16(values[i]);
-            std::memcpy(to + i * 2, &code, sizeof code);
-        }
-    }
-};
-
-void load_fp16(const std::byte* from, std::int64_t count, float* out) {
-    on_this_host<DecodeFp16>(from, count, out);
-}
-template <class Value> void load_fp16(const std::byte* from, std::int64_t count, Value* out) {
-    load_codes<std::uint16_t>(from, count, out, [](std::uint16_t code) { return from_fp16(code); });
-}
-void store_fp16(std::byte* to, std::int64_t count, const float* values) {
-    on_this_host<EncodeFp16>(to, count, values);
-}
-template <class Value> void store_fp16(std::byte* to, std::int64_t count, const Value* values) {
-    store_codes<std::uint16_t>(
-        to, count, values, [](Value value) { return to_fp16(narrow(value)); });
-}
-
 } // namespace
 
 GlobalMemory make_global_memory(std::int64_t bytes) {
@@ -165,7 +145,8 @@ void load_row(const isa::Tile& tile, const std::byte* base, std::int64_t row, Va
     case DType::Tf32:
         return load_fp32(from, tile.cols, out);
     case DType::Fp16:
-        return load_fp16(from, tile.cols, out);
+        return load_codes<std::uint16_t>(
+            from, tile.cols, out, [](std::uint16_t code) { return from_fp16(code); });
     case DType::Bf16:
         return load_codes<std::uint16_t>(
             from, tile.cols, out, [](std::uint16_t code) { return from_bf16(code); });
@@ -198,7 +179,8 @@ void store_row(const isa::Tile& tile, std::byte* base, std::int64_t row, const V
         return store_codes<float>(
             to, tile.cols, values, [](Value value) { return to_tf32(narrow(value)); });
     case DType::Fp16:
-        return store_fp16(to, tile.cols, values);
+        return store_codes<std::uint16_t>(
+            to, tile.cols, values, [](Value value) { return to_fp16(narrow(value)); });
     case DType::Bf16:
         return store_codes<std::uint16_t>(
             to, tile.cols, values, [](Value value) { return to_bf16(narrow(value)); });

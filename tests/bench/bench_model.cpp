@@ -15,6 +15,7 @@
 #include "sim/app/operator_run.h"
 #include "sim/model/simulation.h"
 #include "tests/bench/workload.h"
+#include "tests/support/machine.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -34,11 +35,6 @@ using bench::Workload;
 
 constexpr int kRepeats = 3;
 constexpr std::size_t kPipes = 24 * 12; ///< of the raw loop: a 910B's
-
-config::HardwareConfig hardware(const std::string& name) {
-    return config::load_hardware(
-        fmt::format("{}/configs/hardware/{}.yaml", NPUSIM_SOURCE_DIR, name));
-}
 
 std::int64_t count(const config::HardwareConfig& chip,
                    const std::function<isa::Program(isa::CoreId)>& program_of) {
@@ -69,12 +65,11 @@ Workload inverse(const std::string& kernel,
     result.what = fmt::format("{} matrices {}x{} fp16", matrices, chunk, chunk);
     result.most_seconds = most_seconds;
     result.work = [=] {
-        const config::HardwareConfig chip = hardware(chip_name);
+        const config::HardwareConfig chip = test::hardware(chip_name);
         const auto plan = plan_on(chip);
         functional::GlobalMemory gm;
         if (functional) {
-            gm = functional::make_global_memory(plan->gm_bytes());
-            std::ranges::fill(gm, std::byte{0}); // A = 0: any other data take as long
+            gm.resize(static_cast<std::size_t>(plan->gm_bytes())); // A = 0: any other takes as long
         }
         observe::StatisticsCollector statistics;
         model::simulate(
@@ -83,7 +78,7 @@ Workload inverse(const std::string& kernel,
             {&statistics});
     };
     result.instructions = [=] {
-        const config::HardwareConfig chip = hardware(chip_name);
+        const config::HardwareConfig chip = test::hardware(chip_name);
         const auto plan = plan_on(chip);
         return count(chip, [&](isa::CoreId core) { return plan->program(core); });
     };
@@ -102,18 +97,17 @@ Workload product(std::string name,
                  double most_mb) {
     Workload result{std::move(name), std::move(what), most_seconds, most_mb};
     result.work = [=] {
-        const config::HardwareConfig chip = hardware("ascend-910b");
+        const config::HardwareConfig chip = test::hardware("ascend-910b");
         const auto op = make(chip);
         if (!functional) {
             app::time_operator(chip, *op);
             return;
         }
-        functional::GlobalMemory gm = functional::make_global_memory(op->gm_bytes());
-        std::ranges::fill(gm, std::byte{0});
+        functional::GlobalMemory gm(static_cast<std::size_t>(op->gm_bytes()));
         model::simulate(chip, {[&](isa::CoreId core) { return op->program(core); }, &gm}, {});
     };
     result.instructions = [=] {
-        const config::HardwareConfig chip = hardware("ascend-910b");
+        const config::HardwareConfig chip = test::hardware("ascend-910b");
         const auto op = make(chip);
         return count(chip, [&](isa::CoreId core) { return op->program(core); });
     };
@@ -148,7 +142,7 @@ Workload prefill(const std::string& model, std::int64_t tokens, double seconds, 
         job.tokens = tokens;
         job.inverse = app::parse_request("inverse/neumann", {});
         app::cost_of_model(
-            hardware("ascend-910b"),
+            test::hardware("ascend-910b"),
             config::load_model(fmt::format("{}/configs/models/{}.yaml", NPUSIM_SOURCE_DIR, model)),
             job,
             true,

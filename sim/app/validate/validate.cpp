@@ -11,6 +11,7 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -241,8 +242,9 @@ std::vector<Comparison> validate(const ValidationJob& job,
     std::map<std::string, std::uint64_t> hardware_keys;
     std::vector<Comparison> rows = classify(job);
     std::vector<std::uint64_t> keys(rows.size());
-    std::map<std::uint64_t, TaskOutcome> outcomes; // of each different run
-    std::vector<std::size_t> runs;                 // a row of each that is still to be made
+    std::set<std::uint64_t> missing; // runs that are still to be made
+    std::vector<std::size_t> runs;   // a row of each
+    std::map<std::uint64_t, std::string> failures;
     for (std::size_t i = 0; i < rows.size(); ++i) {
         if (!rows[i].modelled()) {
             continue;
@@ -253,12 +255,8 @@ std::vector<Comparison> validate(const ValidationJob& job,
                 content_hash(config::to_yaml(shelf.get(hardware)), program_hash());
         }
         keys[i] = content_hash(key_of(rows[i]), hardware_keys[hardware]);
-        if (const auto [entry, is_new] = outcomes.try_emplace(keys[i]); is_new) {
-            if (const std::optional<std::string> known = store.find(keys[i])) {
-                entry->second = {true, *known};
-            } else {
-                runs.push_back(i);
-            }
+        if (!store.find(keys[i]) && missing.insert(keys[i]).second) {
+            runs.push_back(i);
         }
     }
     std::size_t done = 0;
@@ -272,9 +270,10 @@ std::vector<Comparison> validate(const ValidationJob& job,
         [&](std::size_t run, const TaskOutcome& outcome) {
             const Measurement& row = rows[runs[run]].row;
             const std::uint64_t key = keys[runs[run]];
-            outcomes[key] = outcome;
             if (outcome.done) {
                 store.add(key, outcome.text);
+            } else {
+                failures[key] = outcome.text;
             }
             progress(fmt::format("{} of {} runs, {} {}", ++done, runs.size(), row.kernel, row.id));
         });
@@ -282,12 +281,10 @@ std::vector<Comparison> validate(const ValidationJob& job,
         if (!rows[i].modelled()) {
             continue;
         }
-        const TaskOutcome& outcome = outcomes.at(keys[i]);
-        if (outcome.done) {
-            const char* end = outcome.text.data() + outcome.text.size();
-            std::from_chars(outcome.text.data(), end, rows[i].predicted);
+        if (const std::optional<std::string> result = store.find(keys[i])) {
+            std::from_chars(result->data(), result->data() + result->size(), rows[i].predicted);
         } else {
-            rows[i].reason = outcome.text;
+            rows[i].reason = failures.at(keys[i]);
         }
     }
     return rows;
