@@ -8,14 +8,23 @@
 
 namespace npusim::model {
 
-/// The one place where cycles meet kernel time. All pipes share one clock, so a cycle is one
-/// kernel time unit (1 ps at the default resolution) and no period is ever rounded; seconds come
-/// from the clock rate in the hardware file.
+/// The one place where cycles meet kernel time. All pipes share one clock, so a cycle is two
+/// kernel time units (1 ps at the default resolution) and no period is ever rounded; seconds come
+/// from the clock rate in the hardware file. Pipes work in the first half of a cycle, global memory
+/// in the second, when all who ask in that cycle have asked.
 inline sc_core::sc_time to_time(Cycles cycles) {
-    return sc_core::sc_time::from_value(static_cast<sc_dt::uint64>(cycles.count()));
+    return sc_core::sc_time::from_value(2 * static_cast<sc_dt::uint64>(cycles.count()));
 }
 inline Cycles now() {
-    return Cycles{static_cast<std::int64_t>(sc_core::sc_time_stamp().value())};
+    return Cycles{static_cast<std::int64_t>(sc_core::sc_time_stamp().value() / 2)};
+}
+/// From now until the second half of this cycle.
+inline sc_core::sc_time half_cycle() {
+    return sc_core::sc_time::from_value(1);
+}
+/// From now until the start of cycle `at`.
+inline sc_core::sc_time until(Cycles at) {
+    return to_time(at) - sc_core::sc_time_stamp();
 }
 
 } // namespace npusim::model

@@ -245,14 +245,18 @@ PipeHost::Timing Core::begin(const isa::Instruction& instruction, Cycles start) 
         observer->on_start({setup_.index, pipe, start, alone});
     }
     const timing::GmTraffic traffic = timing::gm_traffic(instruction, hardware_);
-    if (traffic.bytes == 0) {
-        return {alone, alone, full};
+    if (traffic.bytes > 0) {
+        gm->transfer({this, setup_.index, pipe, start, alone, traffic});
     }
-    const auto [end, hbm_bytes] = gm->transfer(start, alone, traffic);
+    return {alone, full, traffic.bytes > 0};
+}
+
+void Core::served(Pipe pipe, const timing::GmTraffic& traffic, timing::GmServer::Outcome outcome) {
     for (observe::Observer* observer : observers_) {
-        observer->on_gm({setup_.index, traffic.bytes, hbm_bytes, traffic.write, traffic.cold});
+        observer->on_gm(
+            {setup_.index, traffic.bytes, outcome.hbm_bytes, traffic.write, traffic.cold});
     }
-    return {alone, end, end + (full - alone)};
+    unit(pipe)->served(outcome.end);
 }
 
 void Core::complete(const isa::Instruction& instruction) {

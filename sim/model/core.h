@@ -20,12 +20,23 @@
 
 namespace npusim::model {
 
+class Core;
+
 /// The global-memory port of a core.
 class GmInterface : public virtual sc_core::sc_interface {
   public:
-    /// What becomes of a transfer started at `now`, given its end on an idle chip.
-    virtual timing::GmServer::Outcome
-    transfer(Cycles now, Cycles alone, const timing::GmTraffic& traffic) = 0;
+    /// A transfer that starts now.
+    struct Request {
+        Core* core = nullptr;
+        std::size_t core_index = 0;
+        Pipe pipe = Pipe::Mte2;
+        Cycles start;
+        Cycles alone; ///< its end on an idle chip
+        timing::GmTraffic traffic;
+    };
+    /// Serves `request` in this cycle and tells its core. Those of a cycle are served in the order
+    /// of cores and their pipes.
+    virtual void transfer(const Request& request) = 0;
 };
 
 /// What cores of one chip share besides memory.
@@ -66,6 +77,8 @@ class Core : public sc_core::sc_module, private PipeHost {
 
     /// Raises cross-core event `id` once the signal has crossed.
     void cross_raise(std::int32_t id);
+    /// The transfer under way in `pipe` has been served.
+    void served(Pipe pipe, const timing::GmTraffic& traffic, timing::GmServer::Outcome outcome);
     /// Lets the core go on behind its SyncAll at `at`.
     void release(Cycles at);
     [[nodiscard]] bool finished() const;

@@ -142,17 +142,31 @@ bool PipeUnit::start_next() {
     start_ = now();
     const PipeHost::Timing timing = host_.begin(current_, start_);
     alone_ = timing.alone;
-    settled_ = std::max(settled_, timing.settled);
-    if (settled_ > timing.end && isa::accesses(current_).count > 0) {
-        last_ = current_;
-    }
+    tail_ = timing.settled - timing.alone;
     executing_ = true;
-    if (timing.end > start_) {
-        wake_.notify(to_time(timing.end - start_));
+    if (timing.gm) {
+        return false;
+    }
+    end_at(alone_);
+    if (alone_ > start_) {
         return false;
     }
     finish_current();
     return true;
+}
+
+void PipeUnit::end_at(Cycles end) {
+    settled_ = std::max(settled_, end + tail_);
+    if (settled_ > end && isa::accesses(current_).count > 0) {
+        last_ = current_;
+    }
+    if (end > start_) {
+        wake_.notify(until(end));
+    }
+}
+
+void PipeUnit::served(Cycles end) {
+    end_at(end);
 }
 
 } // namespace npusim::model

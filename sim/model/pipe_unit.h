@@ -24,12 +24,12 @@ class PipeHost {
     virtual ~PipeHost() = default;
     /// Consumes the flag `instruction` waits for; true if it is no wait or the flag was raised.
     virtual bool pass(const isa::Instruction& instruction) = 0;
-    /// The end of `instruction` when it starts at `start`: `alone` on an idle chip, `end` on this
-    /// one, `settled` when its result may be used.
+    /// When `instruction` ends on an idle chip and when its result may be used there; a transfer of
+    /// GM ends when it has been served.
     struct Timing {
         Cycles alone;
-        Cycles end;
         Cycles settled;
+        bool gm;
     };
     virtual Timing begin(const isa::Instruction& instruction, Cycles start) = 0;
     /// Applies the effect of `instruction`: data, flags.
@@ -57,6 +57,8 @@ class PipeUnit : public sc_core::sc_module {
     void push(const isa::Instruction& instruction, Cycles issued);
     /// Fires when an instruction leaves the queue.
     [[nodiscard]] const sc_core::sc_event& room() const { return room_; }
+    /// The transfer of GM under way ends at `end`.
+    void served(Cycles end);
     /// A flag went up: look again if a wait is at the head.
     void flag_raised();
 
@@ -79,6 +81,7 @@ class PipeUnit : public sc_core::sc_module {
     void step();
     void finish_current();
     bool start_next();
+    void end_at(Cycles end);
     void raise_or_defer();
     void deliver();
     /// Whether the head has to wait until the last instruction is settled.
@@ -92,6 +95,7 @@ class PipeUnit : public sc_core::sc_module {
     isa::Instruction last_;    ///< while something is not settled: the last one that works on data
     Cycles start_;
     Cycles alone_;
+    Cycles tail_; ///< from the end of the current one until its result may be used
     Cycles settled_;
     bool executing_ = false;
     bool blocked_ = false; ///< the head waits for a flag

@@ -50,14 +50,33 @@ class GlobalMemoryModule : public sc_core::sc_module, public GmInterface {
     GlobalMemoryModule(const sc_core::sc_module_name& name,
                        const config::GmConfig& config,
                        timing::L2Start l2)
-        : sc_module(name), server_(config, l2) {}
-    timing::GmServer::Outcome
-    transfer(Cycles now, Cycles alone, const timing::GmTraffic& traffic) override {
-        return server_.transfer(now, alone, traffic);
+        : sc_module(name), server_(config, l2) {
+        SC_HAS_PROCESS(GlobalMemoryModule);
+        SC_METHOD(serve);
+        sensitive << serve_;
+        dont_initialize();
+    }
+    void transfer(const Request& request) override {
+        requests_.push_back(request);
+        serve_.notify(half_cycle());
     }
 
   private:
+    void serve() {
+        std::ranges::sort(requests_, {}, [](const Request& request) {
+            return std::pair(request.core_index, request.pipe);
+        });
+        for (const Request& request : requests_) {
+            request.core->served(request.pipe,
+                                 request.traffic,
+                                 server_.transfer(request.start, request.alone, request.traffic));
+        }
+        requests_.clear();
+    }
+
     timing::GmServer server_;
+    std::vector<Request> requests_; ///< of this cycle
+    sc_core::sc_event serve_;
 };
 
 /// The chip: AI cores around a shared global memory.
