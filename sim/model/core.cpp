@@ -2,15 +2,23 @@
 #include "sim/model/core.h"
 
 #include "sim/base/error.h"
-#include "sim/functional/execute.h"
 #include "sim/isa/instruction.h"
 #include "sim/model/clock.h"
 
 #include <algorithm>
+#include <bit>
 #include <fmt/format.h>
 #include <utility>
 
 namespace npusim::model {
+
+namespace {
+
+/// How far the dispatcher runs ahead of the kernel where nothing else holds it up: it bounds what
+/// is kept of a run for those who want it in order of time.
+constexpr Cycles kHorizon{8192};
+
+} // namespace
 
 Core::Core(const sc_core::sc_module_name& name,
            const config::HardwareConfig& hardware,
@@ -26,17 +34,58 @@ Core::Core(const sc_core::sc_module_name& name,
     for (const Pipe pipe : setup_.info.pipes) {
         if (pipe != Pipe::Scalar) {
             units_[static_cast<std::size_t>(pipe)] = std::make_unique<PipeUnit>(
-                sc_core::sc_module_name(std::string(to_string(pipe)).c_str()),
-                pipe,
-                static_cast<std::size_t>(hardware.scalar.queue_depth),
-                self);
+                pipe, static_cast<std::size_t>(hardware.scalar.queue_depth), self);
         }
     }
     SC_HAS_PROCESS(Core);
-    SC_METHOD(dispatch);
-    SC_METHOD(deliver_cross);
-    sensitive << crossing_;
-    dont_initialize();
+    SC_METHOD(wake);
+    sensitive << wake_;
+}
+
+/// Called at the start of the run, when a flag of another core arrives, and when the kernel has
+/// caught up with a core that has run far ahead.
+void Core::wake() {
+    try {
+        if (local_ < hardware_.launch) {
+            for (const Pipe pipe : setup_.info.pipes) {
+                span(pipe, observe::State::Launch, Cycles{0}, hardware_.launch, nullptr);
+            }
+            local_ = accounted_ = hardware_.launch;
+        }
+        for (; !crossings_.empty() && crossings_.front().at <= now(); crossings_.pop_front()) {
+            flags_.raise_cross(crossings_.front().id, crossings_.front().at);
+            reached_ = std::max(reached_, crossings_.front().at);
+            unsettled_ = ~0U; // any pipe may wait for it
+        }
+        if (!crossings_.empty()) {
+            wake_.notify(until(crossings_.front().at));
+        }
+        run();
+    } catch (...) {
+        host_.fail();
+    }
+}
+
+/// Works out all that follows from what is known.
+void Core::run() {
+    for (observe::Observer* observer : observers_) {
+        observer->on_time(setup_.index, now());
+    }
+    settle();
+    while (dispatch_next()) {
+        settle();
+    }
+}
+
+/// Lets every pipe go on that can: one may raise what another waits for.
+void Core::settle() {
+    while (unsettled_ != 0) {
+        const auto pipe = static_cast<std::size_t>(std::countr_zero(unsettled_));
+        unsettled_ &= unsettled_ - 1;
+        if (pipe < units_.size() && units_[pipe] != nullptr) {
+            units_[pipe]->advance();
+        }
+    }
 }
 
 bool Core::fetch() {
@@ -45,6 +94,7 @@ bool Core::fetch() {
         next_ = 0;
         if (block_ == nullptr) {
             fetched_all_ = true;
+            account();
             return false;
         }
     }
@@ -52,187 +102,136 @@ bool Core::fetch() {
 }
 
 /// Feeds the pipes in program order, one instruction every scalar.issue cycles. A full queue stops
-/// it, and so does what the scalar unit itself has to wait for; until then it runs ahead of the
-/// kernel, stamping each instruction with its issue time.
-void Core::dispatch() {
-    try {
-        if (local_ < hardware_.launch) {
-            for (const Pipe pipe : setup_.info.pipes) {
-                span(pipe, observe::State::Launch, Cycles{0}, hardware_.launch, nullptr);
-            }
-            local_ = accounted_ = hardware_.launch;
-        }
-        if (waits_for_room_ && !unit(*waits_for_room_)->full()) {
-            waits_for_room_.reset();
-            if (now() > local_) {
-                span(Pipe::Scalar, observe::State::QueueFull, local_, now(), nullptr);
-                local_ = accounted_ = now();
-            }
-        }
-        while (fetch()) {
-            const isa::Instruction& instruction = (*block_)[next_];
-            if (!std::exchange(checked_, true)) {
-                isa::check(instruction, hardware_);
-            }
-            const Pipe pipe = isa::pipe_of(instruction, hardware_);
-            if (pipe == Pipe::Scalar) {
-                if (!run_scalar(instruction)) {
-                    break;
-                }
-                advance();
-                continue;
-            }
-            PipeUnit* target = unit(pipe);
-            if (target == nullptr) {
-                throw ProgramError(fmt::format("{}: {} has no {} pipe",
-                                               isa::to_text(instruction),
-                                               setup_.info.name,
-                                               to_string(pipe)));
-            }
-            if (target->full()) {
-                waits_for_room_ = pipe;
-                next_trigger(target->room());
-                break;
-            }
-            local_ += hardware_.scalar.issue;
-            target->push(instruction, local_);
-            advance();
-        }
-        account();
-    } catch (...) {
-        fail();
+/// it, and so does what the scalar unit itself has to wait for: false while it is not known for how
+/// long.
+bool Core::dispatch_next() {
+    if (fetched_all_ || !fetch()) {
+        return false;
     }
+    if (local_ > now() + kHorizon) {
+        wake_.notify(until(local_));
+        return false;
+    }
+    const isa::Instruction& instruction = (*block_)[next_];
+    if (!std::exchange(checked_, true)) {
+        isa::check(instruction, hardware_);
+    }
+    const Pipe pipe = isa::pipe_of(instruction, hardware_);
+    if (pipe == Pipe::Scalar) {
+        if (!run_scalar(instruction)) {
+            return false;
+        }
+    } else {
+        PipeUnit* target = unit(pipe);
+        if (target == nullptr) {
+            throw ProgramError(fmt::format("{}: {} has no {} pipe",
+                                           isa::to_text(instruction),
+                                           setup_.info.name,
+                                           to_string(pipe)));
+        }
+        if (target->full()) {
+            waits_for_room_ = pipe;
+            return false;
+        }
+        waits_for_room_.reset();
+        if (const Cycles room = target->room(); room > local_) {
+            account();
+            span(Pipe::Scalar, observe::State::QueueFull, local_, room, nullptr);
+            local_ = accounted_ = room;
+        }
+        local_ += hardware_.scalar.issue;
+        target->push(instruction, local_);
+    }
+    ++next_;
+    checked_ = false;
+    return true;
 }
 
 /// The scalar unit has been busy up to its own time.
 void Core::account() {
-    if (local_ > accounted_) {
-        span(Pipe::Scalar, observe::State::Busy, accounted_, local_, nullptr);
-        accounted_ = local_;
-    }
+    span(Pipe::Scalar, observe::State::Busy, accounted_, local_, nullptr);
+    accounted_ = local_;
 }
 
-/// Does an instruction of the scalar unit; false if it has to wait, with what it waits for set as
-/// the next trigger.
+/// Does an instruction of the scalar unit; false if it has to wait for what is not known yet.
 bool Core::run_scalar(const isa::Instruction& instruction) {
     if (!std::holds_alternative<isa::ScalarWork>(instruction) &&
         !std::holds_alternative<isa::ScalarLoad>(instruction)) {
-        if (local_ > now()) { // it meets the other pipes, whose time is the kernel's
-            next_trigger(to_time(local_ - now()));
-            return false;
-        }
         account();
-        if (!scalar_may_pass(instruction)) {
-            held_by_ = &instruction;
+        const std::optional<Cycles> pass = scalar_may_pass(instruction);
+        held_by_ = pass ? nullptr : &instruction;
+        if (!pass) {
             return false;
         }
-        held_by_ = nullptr;
-        if (now() > local_) {
+        if (*pass > local_) {
             const bool cross = std::holds_alternative<isa::CrossWait>(instruction) ||
                                std::holds_alternative<isa::SyncAll>(instruction);
             span(Pipe::Scalar,
                  cross ? observe::State::CrossCore : observe::State::Flag,
                  local_,
-                 now(),
+                 *pass,
                  &instruction);
-            local_ = accounted_ = now();
+            local_ = accounted_ = *pass;
         }
-        complete(instruction);
+        apply(instruction, local_);
     }
     local_ += timing::cost(instruction, hardware_);
     return true;
 }
 
-/// Whether the scalar unit may go on; if not, sets the next trigger.
-bool Core::scalar_may_pass(const isa::Instruction& instruction) {
+/// From when on the scalar unit may go on, as far as that is known.
+std::optional<Cycles> Core::scalar_may_pass(const isa::Instruction& instruction) {
     if (std::holds_alternative<isa::BarrierAll>(instruction)) {
         return pipes_settled();
     }
     if (std::holds_alternative<isa::SyncAll>(instruction)) {
         if (!std::exchange(arrived_, true)) {
-            host_.arrive();
+            host_.arrive(local_);
         }
-        if (release_ && *release_ <= now()) {
-            release_.reset();
-            arrived_ = false;
-            return true;
-        }
-        if (release_) {
-            next_trigger(to_time(*release_ - now()));
-            return false;
-        }
-    } else if (pass(instruction)) {
-        return true;
+        arrived_ = !release_;
+        return std::exchange(release_, std::nullopt);
     }
-    next_trigger(scalar_wake_);
-    return false;
+    if (std::holds_alternative<isa::WaitFlag>(instruction) ||
+        std::holds_alternative<isa::CrossWait>(instruction)) {
+        return consume(instruction);
+    }
+    return local_;
 }
 
-bool Core::pipes_settled() {
-    Cycles settled = now();
+std::optional<Cycles> Core::pipes_settled() const {
+    Cycles settled = local_;
     for (const auto& pipe : units_) {
         if (pipe == nullptr) {
             continue;
         }
         if (!pipe->drained()) {
-            next_trigger(scalar_wake_);
-            return false;
+            return std::nullopt;
         }
-        settled = std::max(settled, pipe->settled());
+        settled = std::max({settled, pipe->ended(), pipe->settled()});
     }
-    if (settled > now()) {
-        next_trigger(to_time(settled - now()));
-        return false;
-    }
-    return true;
-}
-
-void Core::wake_scalar() {
-    if (held_by_ != nullptr) {
-        scalar_wake_.notify(sc_core::SC_ZERO_TIME);
-    }
+    return settled;
 }
 
 void Core::release(Cycles at) {
     release_ = at;
-    wake_scalar();
+    wake_.notify(sc_core::SC_ZERO_TIME);
 }
 
-void Core::cross_raise(std::int32_t id) {
-    crossings_.push_back({now() + hardware_.sync.cross_core, id});
-    if (crossings_.size() == 1) {
-        crossing_.notify(to_time(hardware_.sync.cross_core));
-    }
+void Core::cross_raise(std::int32_t id, Cycles sent) {
+    const Cycles at = sent + hardware_.sync.cross_core;
+    const auto later = std::ranges::upper_bound(crossings_, at, {}, &Crossing::at);
+    crossings_.insert(later, {at, id});
+    wake_.notify(until(crossings_.front().at));
 }
 
-void Core::deliver_cross() {
-    while (!crossings_.empty() && crossings_.front().at <= now()) {
-        flags_.raise_cross(crossings_.front().id);
-        crossings_.pop_front();
+std::optional<Cycles> Core::consume(const isa::Instruction& wait) {
+    if (const auto* flag = std::get_if<isa::WaitFlag>(&wait)) {
+        return flags_.consume(flag->from, flag->to, flag->id);
     }
-    for (const auto& pipe : units_) {
-        if (pipe != nullptr) {
-            pipe->flag_raised();
-        }
-    }
-    wake_scalar();
-    if (!crossings_.empty()) {
-        crossing_.notify(to_time(crossings_.front().at - now()));
-    }
+    return flags_.consume_cross(std::get<isa::CrossWait>(wait).id);
 }
 
-bool Core::pass(const isa::Instruction& instruction) {
-    if (const auto* wait = std::get_if<isa::WaitFlag>(&instruction)) {
-        return flags_.try_consume(wait->from, wait->to, wait->id);
-    }
-    if (const auto* wait = std::get_if<isa::CrossWait>(&instruction)) {
-        return flags_.try_consume_cross(wait->id);
-    }
-    return true;
-}
-
-PipeHost::Timing Core::begin(const isa::Instruction& instruction, Cycles start) {
-    const Pipe pipe = isa::pipe_of(instruction, hardware_);
+PipeHost::Timing Core::begin(const isa::Instruction& instruction, Pipe pipe, Cycles start) {
     Cycles full = start + timing::cost(instruction, hardware_);
     if (pipe == Pipe::Vector && isa::accesses(instruction).count > 0) {
         if (start <= vector_warm_until_) {
@@ -241,36 +240,36 @@ PipeHost::Timing Core::begin(const isa::Instruction& instruction, Cycles start) 
         vector_warm_until_ = full + hardware_.vector.idle;
     }
     const Cycles alone = full - timing::overlap(instruction, hardware_);
-    for (observe::Observer* observer : observers_) {
-        observer->on_start({setup_.index, pipe, start, alone});
-    }
     const timing::GmTraffic traffic = timing::gm_traffic(instruction, hardware_);
     if (traffic.bytes > 0) {
-        gm->transfer({this, setup_.index, pipe, start, alone, traffic});
+        gm->transfer({start, setup_.index, pipe, this, alone, traffic});
     }
     return {alone, full, traffic.bytes > 0};
 }
 
 void Core::served(Pipe pipe, const timing::GmTraffic& traffic, timing::GmServer::Outcome outcome) {
-    for (observe::Observer* observer : observers_) {
-        observer->on_gm(
-            {setup_.index, traffic.bytes, outcome.hbm_bytes, traffic.write, traffic.cold});
+    try {
+        for (observe::Observer* observer : observers_) {
+            observer->on_gm(
+                {setup_.index, traffic.bytes, outcome.hbm_bytes, traffic.write, traffic.cold});
+        }
+        unit(pipe)->served(outcome.end);
+        unsettled_ |= 1U << static_cast<unsigned>(pipe);
+        run();
+    } catch (...) {
+        host_.fail();
     }
-    unit(pipe)->served(outcome.end);
 }
 
-void Core::complete(const isa::Instruction& instruction) {
+void Core::apply(const isa::Instruction& instruction, Cycles at) {
+    reached_ = std::max(reached_, at);
     if (const auto* set = std::get_if<isa::SetFlag>(&instruction)) {
-        flags_.raise(set->from, set->to, set->id);
-        if (set->to == Pipe::Scalar) {
-            wake_scalar();
-        } else if (PipeUnit* waiter = unit(set->to); waiter != nullptr) {
-            waiter->flag_raised();
-        }
+        flags_.raise(set->from, set->to, set->id, at);
+        unsettled_ |= 1U << static_cast<unsigned>(set->to);
     } else if (const auto* cross = std::get_if<isa::CrossSet>(&instruction)) {
-        host_.cross_set(setup_.index, cross->target, cross->id);
+        host_.cross_set(setup_.index, cross->target, cross->id, at);
     } else if (memory_) {
-        functional::execute(instruction, *memory_, setup_.numerics);
+        setup_.effects->add(at, instruction, *memory_);
     }
 }
 

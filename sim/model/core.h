@@ -3,8 +3,8 @@
 
 #include "sim/config/hardware.h"
 #include "sim/functional/memory.h"
-#include "sim/functional/numerics.h"
 #include "sim/isa/program.h"
+#include "sim/model/effects.h"
 #include "sim/model/pipe_unit.h"
 #include "sim/observe/observer.h"
 #include "sim/timing/cost.h"
@@ -12,7 +12,7 @@
 #include "sim/timing/scoreboard.h"
 
 #include <array>
-#include <functional>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <systemc>
@@ -25,17 +25,17 @@ class Core;
 /// The global-memory port of a core.
 class GmInterface : public virtual sc_core::sc_interface {
   public:
-    /// A transfer that starts now.
+    /// A transfer, of which the core may have worked out the start before that time comes.
     struct Request {
-        Core* core = nullptr;
+        Cycles start;
         std::size_t core_index = 0;
         Pipe pipe = Pipe::Mte2;
-        Cycles start;
+        Core* core = nullptr;
         Cycles alone; ///< its end on an idle chip
         timing::GmTraffic traffic;
     };
-    /// Serves `request` in this cycle and tells its core. Those of a cycle are served in the order
-    /// of cores and their pipes.
+    /// Serves `request` when its time has come and tells its core. Requests are served in order of
+    /// their start, those of a cycle in order of cores and of their pipes.
     virtual void transfer(const Request& request) = 0;
 };
 
@@ -48,11 +48,12 @@ class CoreHost {
     CoreHost(CoreHost&&) = delete;
     CoreHost& operator=(CoreHost&&) = delete;
     virtual ~CoreHost() = default;
-    /// Raises cross-core event `id` of core `target` in the AI core of core `source`.
-    virtual void cross_set(std::size_t source, std::int32_t target, std::int32_t id) = 0;
-    /// A core has come to a barrier of the chip; all are released once the last one has.
-    virtual void arrive() = 0;
-    virtual void fail() noexcept = 0;
+    /// Raises cross-core event `id` of core `target` in the AI core of core `source` at `at`, now
+    /// or later.
+    virtual void cross_set(std::size_t source, std::int32_t target, std::int32_t id, Cycles at) = 0;
+    /// A core comes to a barrier of the chip at `at`; all are released once the last one has.
+    virtual void arrive(Cycles at) = 0;
+    virtual void fail() noexcept = 0; ///< hands the current exception to the simulation
 };
 
 /// What one core runs and reports to.
@@ -60,11 +61,16 @@ struct CoreSetup {
     std::size_t index = 0;
     observe::CoreInfo info;
     isa::Program program;
-    functional::GlobalMemory* gm = nullptr;   ///< null: timing only
-    functional::Numerics* numerics = nullptr; ///< may be null
+    functional::GlobalMemory* gm = nullptr; ///< null: timing only
+    Effects* effects = nullptr;             ///< where its data change; null if `gm` is
 };
 
 /// One instruction stream: a dispatcher (the scalar unit), its pipes, flags and local buffers.
+///
+/// A core runs ahead of the kernel: it works out the times of its instructions in program order, as
+/// far as they follow from one another, and meets the kernel only where other cores come in: at
+/// transfers of GM, flags between cores and barriers of the chip. What it works out does not depend
+/// on how far ahead it is.
 class Core : public sc_core::sc_module, private PipeHost {
   public:
     Core(const sc_core::sc_module_name& name,
@@ -75,43 +81,39 @@ class Core : public sc_core::sc_module, private PipeHost {
 
     sc_core::sc_port<GmInterface> gm{"gm"};
 
-    /// Raises cross-core event `id` once the signal has crossed.
-    void cross_raise(std::int32_t id);
+    /// Raises cross-core event `id`, sent at `sent`, once the signal has crossed.
+    void cross_raise(std::int32_t id, Cycles sent);
     /// The transfer under way in `pipe` has been served.
     void served(Pipe pipe, const timing::GmTraffic& traffic, timing::GmServer::Outcome outcome);
     /// Lets the core go on behind its SyncAll at `at`.
     void release(Cycles at);
     [[nodiscard]] bool finished() const;
+    /// When the last thing known to happen in this core happens.
+    [[nodiscard]] Cycles reached() const { return reached_; }
     /// One line per pipe: what it waits for and who should set it.
     [[nodiscard]] std::string report() const;
     [[nodiscard]] const observe::CoreInfo& info() const { return setup_.info; }
 
   private:
-    void dispatch();
+    void wake();
+    void run();
+    void settle();
     bool fetch();
-    /// Done with the instruction in hand.
-    void advance() {
-        ++next_;
-        checked_ = false;
-    }
+    bool dispatch_next();
     bool run_scalar(const isa::Instruction& instruction);
-    bool scalar_may_pass(const isa::Instruction& instruction);
-    bool pipes_settled();
+    std::optional<Cycles> scalar_may_pass(const isa::Instruction& instruction);
+    std::optional<Cycles> pipes_settled() const;
     void account();
-    void wake_scalar();
-    void deliver_cross();
     PipeUnit* unit(Pipe pipe) const { return units_[static_cast<std::size_t>(pipe)].get(); }
 
-    bool pass(const isa::Instruction& instruction) override;
-    Timing begin(const isa::Instruction& instruction, Cycles start) override;
-    void complete(const isa::Instruction& instruction) override;
+    std::optional<Cycles> consume(const isa::Instruction& wait) override;
+    Timing begin(const isa::Instruction& instruction, Pipe pipe, Cycles start) override;
+    void apply(const isa::Instruction& instruction, Cycles at) override;
     void span(Pipe pipe,
               observe::State state,
               Cycles start,
               Cycles end,
               const isa::Instruction* instruction) override;
-    void drained() override { wake_scalar(); }
-    void fail() noexcept override { host_.fail(); }
 
     const config::HardwareConfig& hardware_;
     CoreSetup setup_;
@@ -125,22 +127,22 @@ class Core : public sc_core::sc_module, private PipeHost {
     std::size_t next_ = 0;        ///< index in block_
     bool checked_ = false;        ///< the instruction at next_, which may have to wait, is legal
     bool fetched_all_ = false;
-    Cycles local_; ///< the dispatcher's own time; runs ahead of the kernel while queues have room
+    Cycles local_;     ///< the dispatcher's own time
     Cycles accounted_; ///< up to here the dispatcher's time is in spans
+    Cycles reached_;
     std::optional<Pipe> waits_for_room_;
     const isa::Instruction* held_by_ = nullptr; ///< what the scalar unit waits at
-    sc_core::sc_event scalar_wake_;
     Cycles vector_warm_until_{-1};
     bool arrived_ = false; ///< at a SyncAll
     std::optional<Cycles> release_;
+    std::uint32_t unsettled_ = 0; ///< a bit for each pipe that may be able to go on
 
     struct Crossing {
         Cycles at;
         std::int32_t id;
     };
-    std::deque<Crossing> crossings_;
-    sc_core::sc_event crossing_;
-    sc_core::sc_event start_;
+    std::deque<Crossing> crossings_; ///< in order of time
+    sc_core::sc_event wake_;
 };
 
 } // namespace npusim::model

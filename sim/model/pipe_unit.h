@@ -5,13 +5,11 @@
 #include "sim/isa/op_list.h"
 #include "sim/observe/observer.h"
 
-#include <deque>
-#include <string>
-#include <systemc>
+#include <cstddef>
+#include <optional>
+#include <vector>
 
 namespace npusim::model {
-
-class PipeUnit;
 
 /// What a pipe needs of the core around it.
 class PipeHost {
@@ -22,89 +20,92 @@ class PipeHost {
     PipeHost(PipeHost&&) = delete;
     PipeHost& operator=(PipeHost&&) = delete;
     virtual ~PipeHost() = default;
-    /// Consumes the flag `instruction` waits for; true if it is no wait or the flag was raised.
-    virtual bool pass(const isa::Instruction& instruction) = 0;
-    /// When `instruction` ends on an idle chip and when its result may be used there; a transfer of
-    /// GM ends when it has been served.
+    /// Consumes the flag that `wait` waits for and returns when it went up; nothing while that is
+    /// not known.
+    virtual std::optional<Cycles> consume(const isa::Instruction& wait) = 0;
+    /// When an instruction ends on an idle chip and when its result may be used there; a transfer
+    /// of GM ends when it has been served.
     struct Timing {
         Cycles alone;
         Cycles settled;
-        bool gm;
+        bool gm = false;
     };
-    virtual Timing begin(const isa::Instruction& instruction, Cycles start) = 0;
-    /// Applies the effect of `instruction`: data, flags.
-    virtual void complete(const isa::Instruction& instruction) = 0;
+    virtual Timing begin(const isa::Instruction& instruction, Pipe pipe, Cycles start) = 0;
+    /// `instruction` takes effect at `at`: on data, on flags.
+    virtual void apply(const isa::Instruction& instruction, Cycles at) = 0;
     virtual void span(Pipe pipe,
                       observe::State state,
                       Cycles start,
                       Cycles end,
                       const isa::Instruction* instruction) = 0;
-    virtual void drained() = 0;       ///< the pipe has nothing left to do
-    virtual void fail() noexcept = 0; ///< hands the current exception to the simulation
 };
 
-/// One in-order pipe behind a bounded queue. Woken by work, a flag or its own completion, never by
-/// the clock: two kernel events per instruction at the most.
-class PipeUnit : public sc_core::sc_module {
+/// One in-order pipe behind a bounded queue. It keeps its own time, which runs ahead of the kernel:
+/// an instruction's start and end are worked out as soon as all they depend on is known. Only a
+/// flag nobody has raised yet and a transfer of GM that has not been served yet hold it up.
+class PipeUnit {
   public:
-    PipeUnit(const sc_core::sc_module_name& name,
-             Pipe pipe,
-             std::size_t queue_depth,
-             PipeHost& host);
+    PipeUnit(Pipe pipe, std::size_t queue_depth, PipeHost& host);
 
-    [[nodiscard]] bool full() const { return queue_.size() >= queue_depth_; }
-    /// Queues `instruction`, which reaches the pipe at `issued` (now or later).
+    /// Whether it is not known yet when the queue has room for one more.
+    [[nodiscard]] bool full() const { return queued_ == waiting_.size(); }
+    /// When the queue has room for one more, unless full().
+    [[nodiscard]] Cycles room() const { return left_[pushed_ % left_.size()]; }
+    /// Queues `instruction`, which reaches the pipe at `issued`. Not if full().
     void push(const isa::Instruction& instruction, Cycles issued);
-    /// Fires when an instruction leaves the queue.
-    [[nodiscard]] const sc_core::sc_event& room() const { return room_; }
+    /// Works out what can be known by now.
+    void advance();
     /// The transfer of GM under way ends at `end`.
     void served(Cycles end);
-    /// A flag went up: look again if a wait is at the head.
-    void flag_raised();
 
     [[nodiscard]] Pipe pipe() const { return pipe_; }
-    [[nodiscard]] bool drained() const { return queue_.empty() && !executing_; }
+    /// Whether the end of all that was pushed is known.
+    [[nodiscard]] bool drained() const { return queued_ == 0 && !transfer_; }
+    /// When the last instruction ended.
+    [[nodiscard]] Cycles ended() const { return ended_; }
     /// When the result of the last instruction may be used.
     [[nodiscard]] Cycles settled() const { return settled_; }
-    /// The instruction this pipe is held by, or nullptr.
+    /// The wait this pipe is held by, or nullptr.
     [[nodiscard]] const isa::Instruction* blocked_on() const {
-        return blocked_ ? &queue_.front().instruction : nullptr;
+        return blocked_ ? &head().instruction : nullptr;
     }
-    [[nodiscard]] std::size_t queued() const { return queue_.size(); }
+    [[nodiscard]] std::size_t queued() const { return queued_; }
 
   private:
     struct Entry {
         isa::Instruction instruction;
-        Cycles due; ///< at the pipe; of a deferred set, to go up
+        Cycles due; ///< at the pipe
+    };
+    /// A transfer of GM that has begun and has not been served yet.
+    struct Transfer {
+        isa::Instruction instruction;
+        Cycles start;
+        PipeHost::Timing timing;
     };
 
-    void step();
-    void finish_current();
-    bool start_next();
-    void end_at(Cycles end);
-    void raise_or_defer();
-    void deliver();
-    /// Whether the head has to wait until the last instruction is settled.
+    bool start(const isa::Instruction& instruction, Cycles due);
+    void finish(const isa::Instruction& instruction,
+                Cycles start,
+                Cycles alone,
+                Cycles end,
+                Cycles settled);
+    /// Whether `head` has to wait until the last instruction is settled.
     [[nodiscard]] bool needs_settled(const isa::Instruction& head) const;
+    [[nodiscard]] const Entry& head() const { return waiting_[first_]; }
 
     Pipe pipe_;
-    std::size_t queue_depth_;
     PipeHost& host_;
-    std::deque<Entry> queue_;
-    isa::Instruction current_; ///< the last one begun
-    isa::Instruction last_;    ///< while something is not settled: the last one that works on data
-    Cycles start_;
-    Cycles alone_;
-    Cycles tail_; ///< from the end of the current one until its result may be used
-    Cycles settled_;
-    bool executing_ = false;
+    std::vector<Entry> waiting_; ///< a ring: those whose start is not known
+    std::size_t first_ = 0;
+    std::size_t queued_ = 0;
+    std::vector<Cycles> left_; ///< a ring: when the last ones left the queue
+    std::size_t pushed_ = 0;
+    std::size_t started_ = 0;
     bool blocked_ = false; ///< the head waits for a flag
-    Cycles blocked_since_;
-    /// Sets whose turn has come before the work they announce was settled.
-    std::deque<Entry> deferred_;
-    sc_core::sc_event settle_;
-    sc_core::sc_event wake_;
-    sc_core::sc_event room_;
+    std::optional<Transfer> transfer_;
+    isa::Instruction last_; ///< while something is not settled: the last one that works on data
+    Cycles ended_;
+    Cycles settled_;
 };
 
 } // namespace npusim::model

@@ -12,6 +12,8 @@
 #include <memory>
 #include <string>
 #include <systemc>
+#include <tuple>
+#include <vector>
 
 // The packaged library brings its own main and asks for this; npusim elaborates from its own main.
 // NOLINTNEXTLINE(readability-identifier-naming)
@@ -44,7 +46,8 @@ observe::CoreInfo core_info(const config::HardwareConfig& hardware, isa::CoreId 
             Pipes{Pipe::Scalar, Pipe::Mte2, Pipe::Vector, Pipe::Mte3}};
 }
 
-/// L2 and HBM behind every core's port.
+/// L2 and HBM behind every core's port. It works in the second half of a cycle: by then all who
+/// start a transfer in that cycle have said so.
 class GlobalMemoryModule : public sc_core::sc_module, public GmInterface {
   public:
     GlobalMemoryModule(const sc_core::sc_module_name& name,
@@ -58,24 +61,33 @@ class GlobalMemoryModule : public sc_core::sc_module, public GmInterface {
     }
     void transfer(const Request& request) override {
         requests_.push_back(request);
-        serve_.notify(half_cycle());
+        std::ranges::push_heap(requests_, Later{});
+        serve_.notify(until(requests_.front().start) + half_cycle());
     }
 
   private:
+    struct Later {
+        bool operator()(const Request& a, const Request& b) const {
+            return std::tie(a.start, a.core_index, a.pipe) >
+                   std::tie(b.start, b.core_index, b.pipe);
+        }
+    };
     void serve() {
-        std::ranges::sort(requests_, {}, [](const Request& request) {
-            return std::pair(request.core_index, request.pipe);
-        });
-        for (const Request& request : requests_) {
+        while (!requests_.empty() && requests_.front().start <= now()) {
+            std::ranges::pop_heap(requests_, Later{});
+            const Request request = requests_.back();
+            requests_.pop_back();
             request.core->served(request.pipe,
                                  request.traffic,
                                  server_.transfer(request.start, request.alone, request.traffic));
         }
-        requests_.clear();
+        if (!requests_.empty()) {
+            serve_.notify(until(requests_.front().start) + half_cycle());
+        }
     }
 
     timing::GmServer server_;
-    std::vector<Request> requests_; ///< of this cycle
+    std::vector<Request> requests_; ///< a heap, the next one first
     sc_core::sc_event serve_;
 };
 
@@ -87,18 +99,18 @@ class Chip : public sc_core::sc_module, private CoreHost {
          const Job& job,
          const observe::Observers& observers)
         : sc_module(name), hardware_(hardware), ids_(isa::core_ids(hardware)),
-          gm_("gm", hardware.gm, job.l2) {
+          gm_("gm", hardware.gm, job.l2), effects_("effects", job.numerics, [this] { fail(); }) {
         CoreHost& self = *this;
         for (std::size_t i = 0; i < ids_.size(); ++i) {
             const observe::CoreInfo info = core_info(hardware, ids_[i]);
             std::string module_name = info.name;
             std::replace(module_name.begin(), module_name.end(), '.', '_');
-            cores_.push_back(std::make_unique<Core>(
-                sc_core::sc_module_name(module_name.c_str()),
-                hardware,
-                CoreSetup{i, info, job.program(ids_[i]), job.gm, job.numerics},
-                self,
-                observers));
+            cores_.push_back(
+                std::make_unique<Core>(sc_core::sc_module_name(module_name.c_str()),
+                                       hardware,
+                                       CoreSetup{i, info, job.program(ids_[i]), job.gm, &effects_},
+                                       self,
+                                       observers));
         }
         for (const auto& core : cores_) {
             core->gm.bind(gm_);
@@ -126,21 +138,30 @@ class Chip : public sc_core::sc_module, private CoreHost {
             }
         }
         if (!stuck.empty()) {
-            throw ModelError(
-                fmt::format("deadlock at cycle {}: no pipe can proceed\n{}", now().count(), stuck));
+            throw ModelError(fmt::format(
+                "deadlock at cycle {}: no pipe can proceed\n{}", reached().count(), stuck));
         }
+    }
+    /// When the last core is done.
+    [[nodiscard]] Cycles reached() const {
+        Cycles last = hardware_.launch;
+        for (const auto& core : cores_) {
+            last = std::max(last, core->reached());
+        }
+        return last;
     }
 
   private:
-    void cross_set(std::size_t source, std::int32_t target, std::int32_t id) override {
+    void cross_set(std::size_t source, std::int32_t target, std::int32_t id, Cycles at) override {
         const std::size_t first = source - static_cast<std::size_t>(ids_[source].unit);
-        cores_[first + static_cast<std::size_t>(target)]->cross_raise(id);
+        cores_[first + static_cast<std::size_t>(target)]->cross_raise(id, at);
     }
-    void arrive() override {
+    void arrive(Cycles at) override {
+        last_arrival_ = std::max(last_arrival_, at);
         if (++arrived_ == cores_.size()) {
             arrived_ = 0;
             for (const auto& core : cores_) {
-                core->release(now() + hardware_.sync.sync_all);
+                core->release(last_arrival_ + hardware_.sync.sync_all);
             }
         }
     }
@@ -154,7 +175,9 @@ class Chip : public sc_core::sc_module, private CoreHost {
     const config::HardwareConfig& hardware_;
     std::vector<isa::CoreId> ids_;
     std::size_t arrived_ = 0; ///< cores that stand at a barrier of the chip
+    Cycles last_arrival_;
     GlobalMemoryModule gm_;
+    Effects effects_;
     std::vector<std::unique_ptr<Core>> cores_;
     std::exception_ptr error_;
 };
@@ -184,7 +207,7 @@ Cycles simulate(const config::HardwareConfig& hardware,
     sc_core::sc_start();
     chip.rethrow();
     chip.check_finished();
-    const Cycles total = std::max(now(), hardware.launch);
+    const Cycles total = chip.reached();
     for (observe::Observer* observer : observers) {
         observer->on_end(total);
     }

@@ -47,15 +47,7 @@ struct Span {
     const isa::Instruction* instruction = nullptr; ///< null for launch and dispatch
 };
 
-/// An instruction begins; it would end at `alone` on an idle chip. Starts come in order of time.
-struct Start {
-    std::size_t core = 0;
-    Pipe pipe = Pipe::Scalar;
-    Cycles start;
-    Cycles alone;
-};
-
-/// Bytes through the global-memory port, as each transfer starts.
+/// Bytes through the global-memory port, as each transfer is served: in order of their starts.
 struct GmAccess {
     std::size_t core = 0;
     std::int64_t bytes = 0;
@@ -64,7 +56,8 @@ struct GmAccess {
     bool cold = false; ///< as the transfer says
 };
 
-/// Listens to a run; every hook may be left out. Spans come in order of their end per pipe.
+/// Listens to a run; every hook may be left out. Spans come in order of time per pipe; those of one
+/// pipe may be far ahead of another's, as cores run ahead of the kernel.
 class Observer {
   public:
     Observer() = default;
@@ -74,8 +67,9 @@ class Observer {
     Observer& operator=(Observer&&) = delete;
     virtual ~Observer() = default;
     virtual void on_begin(const std::vector<CoreInfo>& /*cores*/) {}
-    virtual void on_start(const Start& /*start*/) {}
     virtual void on_span(const Span& /*span*/) {}
+    /// No span of `core` that is still to come ends before `now`.
+    virtual void on_time(std::size_t /*core*/, Cycles /*now*/) {}
     virtual void on_gm(const GmAccess& /*access*/) {}
     virtual void on_end(Cycles /*total*/) {}
 };

@@ -18,11 +18,33 @@ const CoreStatistics& RunStatistics::last() const {
     });
 }
 
+Cycles Overlap::add(std::size_t series, Cycles start, Cycles end) {
+    ahead_[series].push_back({start, end});
+    Cycles shared;
+    auto& [a, b] = ahead_;
+    while (!a.empty() && !b.empty()) {
+        const Cycles from = std::max(a.front().start, b.front().start);
+        const Cycles to = std::min(a.front().end, b.front().end);
+        shared += std::max(Cycles{}, to - from);
+        (a.front().end <= b.front().end ? a : b).pop_front();
+    }
+    return shared;
+}
+
+void Overlap::forget(Cycles now) {
+    for (std::deque<Stretch>& series : ahead_) {
+        while (!series.empty() && series.front().end <= now) {
+            series.pop_front();
+        }
+    }
+}
+
 void StatisticsCollector::on_begin(const std::vector<CoreInfo>& cores) {
     run_ = {};
     for (const CoreInfo& info : cores) {
-        run_.cores.push_back({info, {}, {}, {}, {}});
+        run_.cores.push_back({info, {}, {}, {}});
     }
+    overlaps_.assign(cores.size(), {});
 }
 
 void StatisticsCollector::on_span(const Span& span) {
@@ -35,18 +57,10 @@ void StatisticsCollector::on_span(const Span& span) {
     }
     ++pipe.instructions;
     run_.macs += isa::macs(*span.instruction);
-}
-
-void StatisticsCollector::on_start(const Start& start) {
-    if (start.pipe != Pipe::Cube && start.pipe != Pipe::Vector) {
-        return;
-    }
-    // Starts ascend, so what this stretch adds to the union is what lies past the latest end.
-    CoreStatistics& core = run_.cores[start.core];
-    const Cycles from = std::max(start.start, core.arithmetic_until);
-    if (start.alone > from) {
-        core.arithmetic += start.alone - from;
-        core.arithmetic_until = start.alone;
+    if (span.pipe == Pipe::Cube || span.pipe == Pipe::Vector) {
+        const Cycles shared =
+            overlaps_[span.core].add(span.pipe == Pipe::Cube ? 0 : 1, span.start, span.end);
+        core.arithmetic += span.end - span.start - shared;
     }
 }
 

@@ -5,7 +5,8 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
+#include <deque>
+#include <vector>
 
 namespace npusim::observe {
 
@@ -25,8 +26,7 @@ struct CoreStatistics {
     CoreInfo info;
     std::array<PipeStatistics, kPipeCount> pipes; ///< by Pipe; absent pipes stay zero
     Cycles finish;                                ///< end of the last span
-    Cycles arithmetic;       ///< cycles in which the cube or the vector unit executes, or both
-    Cycles arithmetic_until; ///< end of the latest such stretch
+    Cycles arithmetic; ///< cycles in which the cube or the vector unit executes, or both
 };
 
 /// Totals of one run.
@@ -42,12 +42,30 @@ struct RunStatistics {
     [[nodiscard]] const CoreStatistics& last() const;
 };
 
+/// How long two pipes execute at the same time: of two ascending series of stretches, the length
+/// of what they share.
+class Overlap {
+  public:
+    /// One more stretch of `series`, 0 or 1; returns what has been found to be shared by now and
+    /// was not before.
+    Cycles add(std::size_t series, Cycles start, Cycles end);
+    /// Neither series has a stretch to come that ends before `now`.
+    void forget(Cycles now);
+
+  private:
+    struct Stretch {
+        Cycles start;
+        Cycles end;
+    };
+    std::array<std::deque<Stretch>, 2> ahead_; ///< what the other series has not come to yet
+};
+
 /// Adds up a run's spans.
 class StatisticsCollector : public Observer {
   public:
     void on_begin(const std::vector<CoreInfo>& cores) override;
-    void on_start(const Start& start) override;
     void on_span(const Span& span) override;
+    void on_time(std::size_t core, Cycles now) override { overlaps_[core].forget(now); }
     void on_gm(const GmAccess& access) override;
     void on_end(Cycles total) override { run_.total = total; }
 
@@ -55,6 +73,7 @@ class StatisticsCollector : public Observer {
 
   private:
     RunStatistics run_;
+    std::vector<Overlap> overlaps_; ///< of cube and vector unit, by core
 };
 
 } // namespace npusim::observe

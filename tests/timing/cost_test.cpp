@@ -340,13 +340,26 @@ TEST_CASE("sweeps over a part of L2 miss about as often as measured on the 910B2
     }
 }
 
-TEST_CASE("a flag is consumed once per raise") {
+TEST_CASE("a flag is consumed once per raise, the first raised first") {
     timing::Scoreboard flags(8, 16);
-    CHECK_FALSE(flags.try_consume(Pipe::Mte2, Pipe::Mte1, 3));
-    flags.raise(Pipe::Mte2, Pipe::Mte1, 3);
-    CHECK_FALSE(flags.try_consume(Pipe::Mte1, Pipe::Mte2, 3));
-    CHECK(flags.try_consume(Pipe::Mte2, Pipe::Mte1, 3));
-    CHECK_FALSE(flags.try_consume(Pipe::Mte2, Pipe::Mte1, 3));
+    CHECK_FALSE(flags.consume(Pipe::Mte2, Pipe::Mte1, 3));
+    flags.raise(Pipe::Mte2, Pipe::Mte1, 3, Cycles{7});
+    flags.raise(Pipe::Mte2, Pipe::Mte1, 3, Cycles{9});
+    CHECK_FALSE(flags.consume(Pipe::Mte1, Pipe::Mte2, 3));
+    CHECK(flags.consume(Pipe::Mte2, Pipe::Mte1, 3) == Cycles{7});
+    CHECK(flags.consume(Pipe::Mte2, Pipe::Mte1, 3) == Cycles{9});
+    CHECK_FALSE(flags.consume(Pipe::Mte2, Pipe::Mte1, 3));
+}
+
+TEST_CASE("raises keep their order however many are ahead of the waits") {
+    timing::Scoreboard flags(8, 16);
+    std::int64_t waited = 0;
+    for (std::int64_t raised = 0; raised < 1000; ++raised) {
+        flags.raise_cross(5, Cycles{raised});
+        if (raised % 3 != 0) {
+            CHECK(flags.consume_cross(5) == Cycles{waited++});
+        }
+    }
 }
 
 TEST_CASE("a repeat reduces eight blocks, wherever they lie") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/base/error.h"
+#include "sim/timing/cost.h"
 #include "tests/support/catch.hpp"
 #include "tests/support/machine.h"
 
@@ -154,4 +155,118 @@ TEST_CASE("a timed run keeps the record of numerics it is given, and takes the s
     CHECK(numerics.steps.at(5).stored == 8);
     CHECK(numerics.steps.at(5).peak == 7);
     CHECK(numerics.steps.at(5).saturated == 1);
+}
+
+TEST_CASE("cores that ask GM in one cycle are served in their order") {
+    auto machine = test::tiny();
+    machine.ai_cores = 3;
+    machine.gm.l2_read_bytes_per_cycle = 16; // 512 bytes: 32 cycles
+    observe::StatisticsCollector collector;
+    const model::Job job{[](isa::CoreId core) {
+                             // The last core asks a cycle later than the two others.
+                             isa::Block program{gm_to_l1()};
+                             if (core.ai_core == 2) {
+                                 program.insert(program.begin(), isa::ScalarWork{1});
+                             }
+                             return isa::from_list(program);
+                         },
+                         nullptr};
+    model::simulate(machine, job, {&collector});
+    const auto& cores = collector.result().cores;
+    CHECK(cores[0].finish == Cycles{1 + 32});
+    CHECK(cores[1].finish == Cycles{1 + 64});
+    CHECK(cores[2].finish == Cycles{1 + 96});
+}
+
+TEST_CASE("a core that runs far ahead asks GM in its turn all the same") {
+    auto machine = test::tiny();
+    machine.ai_cores = 2;
+    machine.gm.l2_read_bytes_per_cycle = 16;
+    observe::StatisticsCollector collector;
+    const model::Job job{[](isa::CoreId core) {
+                             isa::Block program;
+                             if (core.ai_core == 0) {
+                                 program.emplace_back(isa::ScalarWork{50});
+                             }
+                             for (int i = 0; i < 3; ++i) {
+                                 program.emplace_back(gm_to_l1());
+                             }
+                             return isa::from_list(program);
+                         },
+                         nullptr};
+    model::simulate(machine, job, {&collector});
+    const auto& cores = collector.result().cores;
+    // The second: [1,33), [33,65); the first from 51 queues behind, [65,97), then they alternate.
+    CHECK(cores[1].finish == Cycles{1 + 4 * 32});
+    CHECK(cores[0].finish == Cycles{1 + 6 * 32});
+}
+
+TEST_CASE("flags of two cores arrive in the order in which they were sent") {
+    auto machine = test::tiny();
+    machine.composition = config::Composition::Split;
+    machine.vector_cores = 2;
+    machine.sync.cross_core = Cycles{10};
+    observe::StatisticsCollector collector;
+    const model::Job job{[](isa::CoreId core) {
+                             if (core.unit == 0) {
+                                 return isa::from_list({isa::CrossWait{Pipe::Mte2, 0},
+                                                        gm_to_l1(),
+                                                        isa::CrossWait{Pipe::Mte2, 0},
+                                                        gm_to_l1()});
+                             }
+                             // The first vector core is worked out first and sends last.
+                             return isa::from_list({isa::ScalarWork{core.unit == 1 ? 200 : 40},
+                                                    isa::CrossSet{Pipe::Mte3, 0, 0}});
+                         },
+                         nullptr};
+    model::simulate(machine, job, {&collector});
+    const auto& cube = collector.result().cores[0];
+    // Issued at 41 and 201, a cycle to set, ten to cross, a cycle for the wait.
+    CHECK(cube.pipes[static_cast<std::size_t>(Pipe::Mte2)].busy() == 36);
+    CHECK(cube.finish == Cycles{201 + 1 + 10 + 1 + 18});
+}
+
+TEST_CASE("a program without transfers runs to its end, however long it is") {
+    constexpr std::int64_t kOps = 20'000;
+    const isa::Tile row = isa::dense(Memory::Ub, DType::Fp32, 0, 1, 64);
+    const isa::Block program(kOps, isa::Vadd{{row, row, row}});
+    const auto machine = test::tiny();
+    const std::int64_t each = timing::cost(program[0], machine).count();
+    CHECK(test::statistics(machine, program).total == Cycles{1 + kOps * each});
+}
+
+TEST_CASE("cycles in which cube and vector unit both work count once as arithmetic") {
+    const isa::Tile row = isa::dense(Memory::Ub, DType::Fp32, 0, 1, 64);
+    const isa::Instruction add = isa::Vadd{{row, row, row}};
+    const isa::Instruction product = isa::Mmad{isa::dense(Memory::L0c, DType::Fp32, 0, 16, 16),
+                                               half(Memory::L0a, 0, 16, 16),
+                                               half(Memory::L0b, 0, 16, 16),
+                                               false};
+    const auto machine = test::tiny();
+    const Cycles adding = timing::cost(add, machine);
+    const Cycles multiplying = timing::cost(product, machine);
+    REQUIRE(adding > multiplying);
+    // The product is issued a cycle after the add and ends before it.
+    CHECK(test::statistics(machine, {add, product}).cores[0].arithmetic == adding);
+    // Behind 100 cycles of control code it follows the add.
+    CHECK(test::statistics(machine, {add, isa::ScalarWork{100}, product}).cores[0].arithmetic ==
+          adding + multiplying);
+    // A flag is not arithmetic.
+    CHECK(test::statistics(machine, {add, isa::SetFlag{Pipe::Vector, Pipe::Mte3, 0}})
+              .cores[0]
+              .arithmetic == adding);
+}
+
+TEST_CASE("what two series of stretches share is found in whatever order they come") {
+    const auto add = [](observe::Overlap& overlap, std::size_t series, int start, int end) {
+        return overlap.add(series, Cycles{start}, Cycles{end}).count();
+    };
+    observe::Overlap overlap;
+    CHECK(add(overlap, 0, 0, 10) == 0);
+    CHECK(add(overlap, 0, 20, 30) == 0);
+    CHECK(add(overlap, 1, 5, 25) == 5 + 5);
+    CHECK(add(overlap, 1, 25, 26) == 1);
+    CHECK(add(overlap, 1, 40, 50) == 0);
+    overlap.forget(Cycles{45});
+    CHECK(add(overlap, 0, 44, 60) == 6);
 }
