@@ -18,24 +18,24 @@ constexpr std::uint64_t mix(std::uint64_t x) {
 
 /// Bits `first` to `last`, both included.
 std::uint64_t bits(std::int64_t first, std::int64_t last) {
-    const std::uint64_t up_to_last = last == 63 ? ~0ULL : (1ULL << (last + 1)) - 1;
-    return up_to_last & ~((1ULL << first) - 1);
+    return (~0ULL >> (63 - (last - first))) << first;
 }
 
 } // namespace
 
-L2Cache::Pieces::Pieces(std::int64_t bytes)
-    : size(bytes), shift(std::has_single_bit(static_cast<std::uint64_t>(bytes))
-                             ? std::countr_zero(static_cast<std::uint64_t>(bytes))
-                             : -1) {}
+L2Cache::Pieces::Pieces(std::int64_t each)
+    : size(each), shift(std::has_single_bit(static_cast<std::uint64_t>(each))
+                            ? std::countr_zero(static_cast<std::uint64_t>(each))
+                            : -1) {}
 
 L2Cache::L2Cache(const config::GmConfig& config, L2Start start)
     : lines_(config.line_bytes), granules_(config.l2_granule_bytes),
+      in_granule_(config.l2_granule_bytes / config.line_bytes),
       ways_(static_cast<std::size_t>(config.l2_ways)),
       sets_(static_cast<std::size_t>(std::max<std::int64_t>(
           1, config.l2_size_bytes / config.l2_granule_bytes / config.l2_ways))),
       resident_(start.resident), entries_(ways_ * sets_) {
-    const Lines all = bits(0, lines_.of(granules_.size) - 1);
+    const Lines all = bits(0, in_granule_.size - 1);
     double due = 0; // spread evenly
     for (Way& way : entries_) {
         due += start.dirty;
@@ -59,6 +59,10 @@ bool L2Cache::was_left(std::int64_t granule) const {
 
 L2Cache::Traffic L2Cache::access(const isa::Tile& tile, bool write, bool cold) {
     Traffic traffic;
+    if (const auto granules = static_cast<std::size_t>(granules_.of(tile.end() - 1)) + 1;
+        granules > known_.size()) {
+        known_.resize(granules);
+    }
     const bool whole = tile.contiguous();
     const std::int64_t runs = whole ? 1 : tile.rows;
     const std::int64_t run_bytes = whole ? tile.bytes() : tile.row_bytes();
@@ -67,52 +71,54 @@ L2Cache::Traffic L2Cache::access(const isa::Tile& tile, bool write, bool cold) {
     Lines lines = 0;
     for (std::int64_t run = 0; run < runs; ++run) {
         const std::int64_t begin = tile.address + run * tile.stride_bytes;
-        const std::int64_t last = begin + run_bytes - 1;
-        for (std::int64_t at = begin; at <= last; at = (granule + 1) * granules_.size) {
-            if (const std::int64_t here = granules_.of(at); here != granule) {
+        const std::int64_t first = lines_.of(begin);
+        const std::int64_t last = lines_.of(begin + run_bytes - 1);
+        for (std::int64_t at = first; at <= last;) {
+            const std::int64_t here = in_granule_.of(at);
+            const std::int64_t start = here * in_granule_.size;
+            if (here != granule) {
                 touch(granule, lines, write, cold, traffic);
                 granule = here;
                 lines = 0;
             }
-            const std::int64_t start = granule * granules_.size;
-            const std::int64_t end = std::min(last, start + granules_.size - 1);
-            lines |= bits(lines_.of(at - start), lines_.of(end - start));
+            lines |= bits(at - start, std::min(last - start, in_granule_.size - 1));
+            at = start + in_granule_.size;
         }
     }
     touch(granule, lines, write, cold, traffic);
     return traffic;
 }
 
-void L2Cache::touch(std::int64_t granule, Lines lines, bool write, bool cold, Traffic& traffic) {
+void L2Cache::touch(std::int64_t number, Lines lines, bool write, bool cold, Traffic& traffic) {
     if (lines == 0) {
         return;
     }
-    if (static_cast<std::size_t>(granule) >= touched_.size()) {
-        touched_.resize(static_cast<std::size_t>(granule) + 1);
+    Granule& granule = known_[static_cast<std::size_t>(number)];
+    if (granule.set == kUnknown) {
+        granule.set = static_cast<std::uint32_t>(mix(static_cast<std::uint64_t>(number)) % sets_);
     }
-    Lines& touched = touched_[static_cast<std::size_t>(granule)];
-    Way& way = find_or_replace(granule, traffic);
-    if (!write) {
-        const Lines found = way.valid | (cold && !was_left(granule) ? 0 : ~touched);
-        traffic.fetched += bytes(lines & ~found);
+    Way& way = find_or_replace(number, granule.set, traffic);
+    if (write) {
+        way.dirty |= lines;
+    } else if (const Lines missing = lines & ~way.valid; missing != 0) {
+        const Lines found = cold && !was_left(number) ? 0 : ~granule.touched;
+        traffic.fetched += bytes(missing & ~found);
     }
     way.valid |= lines;
-    way.dirty |= write ? lines : 0;
-    touched |= lines;
+    granule.touched |= lines;
 }
 
-L2Cache::Way& L2Cache::find_or_replace(std::int64_t granule, Traffic& traffic) {
-    const std::size_t set = mix(static_cast<std::uint64_t>(granule)) % sets_;
+L2Cache::Way& L2Cache::find_or_replace(std::int64_t number, std::uint32_t set, Traffic& traffic) {
     const auto first = entries_.begin() + static_cast<std::ptrdiff_t>(set * ways_);
-    const auto end = first + static_cast<std::ptrdiff_t>(ways_);
-    if (first->granule == granule) { // the last one used of its set, as a rule
+    if (first->granule == number) { // the last one used of its set, as a rule
         return *first;
     }
-    auto at = std::find_if(first, end, [&](const Way& way) { return way.granule == granule; });
+    const auto end = first + static_cast<std::ptrdiff_t>(ways_);
+    auto at = std::find_if(first + 1, end, [&](const Way& way) { return way.granule == number; });
     if (at == end) {
         --at;
         traffic.written_back += bytes(at->dirty);
-        *at = Way{granule, 0, 0};
+        *at = Way{number, 0, 0};
     }
     std::rotate(first, at, at + 1);
     return *first;

@@ -39,12 +39,12 @@ class L2Cache {
 
   private:
     using Lines = std::uint64_t; ///< a bit per line of a granule
-    /// Pieces of equal size, numbered from address 0. Sizes are powers of two as a rule, and a
-    /// division is what an access would spend most of its time on.
+    /// Pieces of equal size, numbered from 0. Sizes are powers of two as a rule, and a division is
+    /// what an access would spend most of its time on.
     struct Pieces {
-        explicit Pieces(std::int64_t bytes);
-        [[nodiscard]] std::int64_t of(std::int64_t address) const {
-            return shift >= 0 ? address >> shift : address / size;
+        explicit Pieces(std::int64_t each);
+        [[nodiscard]] std::int64_t of(std::int64_t at) const {
+            return shift >= 0 ? at >> shift : at / size;
         }
         std::int64_t size;
         int shift; ///< -1: not a power of two
@@ -54,18 +54,25 @@ class L2Cache {
         Lines valid = 0;
         Lines dirty = 0;
     };
-    void touch(std::int64_t granule, Lines lines, bool write, bool cold, Traffic& traffic);
-    Way& find_or_replace(std::int64_t granule, Traffic& traffic);
+    struct Granule {
+        Lines touched = 0; ///< by anybody, ever
+        std::uint32_t set = kUnknown;
+    };
+    static constexpr std::uint32_t kUnknown = ~0U;
+
+    void touch(std::int64_t number, Lines lines, bool write, bool cold, Traffic& traffic);
+    Way& find_or_replace(std::int64_t number, std::uint32_t set, Traffic& traffic);
     [[nodiscard]] std::int64_t bytes(Lines lines) const;
     [[nodiscard]] bool was_left(std::int64_t granule) const;
 
     Pieces lines_;
     Pieces granules_;
+    Pieces in_granule_; ///< lines of one
     std::size_t ways_;
     std::size_t sets_;
     double resident_;
     std::vector<Way> entries_;   ///< by set, in it by time since last use
-    std::vector<Lines> touched_; ///< by granule: lines anybody has touched
+    std::vector<Granule> known_; ///< by number, as far as anybody has come
 };
 
 } // namespace npusim::timing
