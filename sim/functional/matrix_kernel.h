@@ -8,27 +8,41 @@
 
 namespace npusim::functional::detail {
 
-constexpr std::int64_t kLanes = 16; ///< columns of a block
+/// Bytes of a vector register.
+template <Isa isa>
+constexpr std::size_t kVectorBytes = isa == Isa::Avx512 ? 64
+                                     : isa == Isa::Avx2 ? 32
+                                                        : 16;
 
-/// `Rows` x 16 of the sum stay in registers while k goes by. Inlined into functions that are
-/// compiled for one instruction set each, which is what the registers are of.
-template <std::int64_t Rows, class Value>
+/// `Rows` rows of the sum, `Vectors` registers wide, stay in registers while k goes by: so many
+/// that the multiply-adds of a k do not wait for those before them, and need fewer loads than there
+/// are of them. Inlined into functions that are compiled for one instruction set each.
+template <std::size_t Bytes, std::size_t Rows, std::size_t Vectors, class Value>
 [[gnu::always_inline]] inline void
 block(const ProductShape& s, const Value* a, const Value* b, Value* sum) {
-    using Lanes [[gnu::vector_size(static_cast<std::size_t>(kLanes) * sizeof(Value))]] = Value;
-    Lanes rows[static_cast<std::size_t>(Rows)]; // NOLINT(modernize-avoid-c-arrays): registers
-    for (std::int64_t r = 0; r < Rows; ++r) {
-        std::memcpy(&rows[r], sum + r * s.n, sizeof(Lanes));
-    }
-    for (std::int64_t k = 0; k < s.k; ++k) {
-        Lanes column;
-        std::memcpy(&column, b + k * s.n, sizeof(Lanes));
-        for (std::int64_t r = 0; r < Rows; ++r) {
-            rows[r] += a[r * s.k + k] * column;
+    using Lanes [[gnu::vector_size(Bytes)]] = Value;
+    constexpr std::size_t kLanes = Bytes / sizeof(Value);
+    Lanes sums[Rows][Vectors];
+    for (std::size_t r = 0; r < Rows; ++r) {
+        for (std::size_t v = 0; v < Vectors; ++v) {
+            std::memcpy(&sums[r][v], sum + static_cast<std::int64_t>(r) * s.n + v * kLanes, Bytes);
         }
     }
-    for (std::int64_t r = 0; r < Rows; ++r) {
-        std::memcpy(sum + r * s.n, &rows[r], sizeof(Lanes));
+    for (std::int64_t k = 0; k < s.k; ++k) {
+        Lanes of_b[Vectors];
+        for (std::size_t v = 0; v < Vectors; ++v) {
+            std::memcpy(&of_b[v], b + k * s.n + v * kLanes, Bytes);
+        }
+        for (std::size_t r = 0; r < Rows; ++r) {
+            for (std::size_t v = 0; v < Vectors; ++v) {
+                sums[r][v] += a[static_cast<std::int64_t>(r) * s.k + k] * of_b[v];
+            }
+        }
+    }
+    for (std::size_t r = 0; r < Rows; ++r) {
+        for (std::size_t v = 0; v < Vectors; ++v) {
+            std::memcpy(sum + static_cast<std::int64_t>(r) * s.n + v * kLanes, &sums[r][v], Bytes);
+        }
     }
 }
 
@@ -43,23 +57,26 @@ rest(const ProductShape& s, std::int64_t first, const Value* a, const Value* b, 
     }
 }
 
-template <std::int64_t Rows, class Value>
+/// `Rows` rows at a time, and half as many for what is left.
+template <std::size_t Bytes, std::size_t Rows, class Value>
 [[gnu::always_inline]] inline void
-product(const ProductShape& s, const Value* a, const Value* b, Value* sum) {
-    const std::int64_t blocked = s.n / kLanes * kLanes;
-    std::int64_t m = 0;
-    for (; m + Rows <= s.m; m += Rows) {
-        for (std::int64_t n = 0; n < blocked; n += kLanes) {
-            block<Rows>(s, a + m * s.k, b + n, sum + m * s.n + n);
+product(ProductShape s, const Value* a, const Value* b, Value* sum) {
+    constexpr auto kLanes = static_cast<std::int64_t>(Bytes / sizeof(Value));
+    constexpr auto kRows = static_cast<std::int64_t>(Rows);
+    for (; s.m >= kRows; s.m -= kRows, a += kRows * s.k, sum += kRows * s.n) {
+        std::int64_t n = 0;
+        for (; n + 2 * kLanes <= s.n; n += 2 * kLanes) {
+            block<Bytes, Rows, 2>(s, a, b + n, sum + n);
+        }
+        for (; n + kLanes <= s.n; n += kLanes) {
+            block<Bytes, Rows, 1>(s, a, b + n, sum + n);
+        }
+        for (std::int64_t r = 0; n < s.n && r < kRows; ++r) {
+            rest(s, n, a + r * s.k, b, sum + r * s.n);
         }
     }
-    for (; m < s.m; ++m) {
-        for (std::int64_t n = 0; n < blocked; n += kLanes) {
-            block<1>(s, a + m * s.k, b + n, sum + m * s.n + n);
-        }
-    }
-    for (m = 0; blocked < s.n && m < s.m; ++m) {
-        rest(s, blocked, a + m * s.k, b, sum + m * s.n);
+    if constexpr (Rows > 1) {
+        product<Bytes, Rows / 2>(s, a, b, sum);
     }
 }
 
@@ -69,8 +86,8 @@ template <bool Fused> struct Product {
     template <Isa isa, class Value>
     [[gnu::always_inline]] static void
     run(const ProductShape& s, const Value* a, const Value* b, Value* sum) {
-        constexpr std::int64_t kRows = isa == Isa::Avx512 ? 12 : isa == Isa::Avx2 ? 6 : 3;
-        product<kRows>(s, a, b, sum);
+        constexpr std::size_t kRows = isa == Isa::Avx512 ? 8 : 6;
+        product<kVectorBytes<isa>, kRows>(s, a, b, sum);
     }
 };
 

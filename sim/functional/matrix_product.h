@@ -13,7 +13,8 @@ struct ProductShape {
 };
 
 /// k ascends for every element. A product and its addition are rounded one after the other, so the
-/// bits are the same on every host.
+/// bits are the same on every host. (Where NaNs of several kinds meet, which one stays is not
+/// said.)
 void add_product(const ProductShape& shape, const float* a, const float* b, float* sum);
 
 /// The same bits, faster, for operands whose products are exact in fp32: 11 bits of mantissa and
