@@ -34,22 +34,46 @@ template <class Value, Room> std::span<Value> room(std::int64_t count) {
     return std::span(values).first(size(count));
 }
 
-/// All of `tile`, dense.
+/// `tile` as one long row, if nothing lies between its rows.
+Tile joined(const Tile& tile) {
+    if (!tile.contiguous() || tile.cols * bits_of(tile.dtype) % 8 != 0) {
+        return tile;
+    }
+    return isa::dense(tile.memory, tile.dtype, tile.address, 1, tile.rows * tile.cols);
+}
+
+/// A copy of all of `tile`, dense.
 template <class Value, Room Where = Room::A>
 std::span<Value> load(const Tile& tile, CoreMemory& memory) {
     const std::span<Value> values = room<Value, Where>(tile.rows * tile.cols);
     const std::byte* base = memory.at(tile);
-    for (std::int64_t r = 0; r < tile.rows; ++r) {
-        load_row(tile, base, r, values.data() + r * tile.cols);
+    const Tile rows = joined(tile);
+    for (std::int64_t r = 0; r < rows.rows; ++r) {
+        load_row(rows, base, r, values.data() + r * rows.cols);
     }
     return values;
 }
 
 template <class Value> void store(const Tile& tile, CoreMemory& memory, std::span<Value> values) {
     std::byte* base = memory.at(tile);
-    for (std::int64_t r = 0; r < tile.rows; ++r) {
-        store_row(tile, base, r, values.data() + r * tile.cols);
+    const Tile rows = joined(tile);
+    for (std::int64_t r = 0; r < rows.rows; ++r) {
+        store_row(rows, base, r, values.data() + r * rows.cols);
     }
+}
+
+/// Dense fp32, as it stands in memory.
+bool is_fp32_array(const Tile& tile) {
+    return (tile.dtype == DType::Fp32 || tile.dtype == DType::Tf32) && tile.contiguous() &&
+           tile.address % std::int64_t{alignof(float)} == 0;
+}
+std::span<float> fp32_array(const Tile& tile, CoreMemory& memory) {
+    return {reinterpret_cast<float*>(memory.at(tile)), size(tile.rows * tile.cols)};
+}
+
+/// All of `tile`, dense: where it stands if it can be read there.
+template <Room Where> std::span<const float> read(const Tile& tile, CoreMemory& memory) {
+    return is_fp32_array(tile) ? fp32_array(tile, memory) : load<float, Where>(tile, memory);
 }
 
 void move(const Tile& to, const Tile& from, CoreMemory& memory) {
@@ -83,8 +107,10 @@ bool wide_integer(DType dtype) {
 void convert(const Tile& to, const Tile& from, float scale, CoreMemory& memory) {
     if (scale == 1 && to.dtype == from.dtype) {
         move(to, from, memory);
-    } else if (scale == 1 && !wide_integer(from.dtype)) {
-        store(to, memory, load<float>(from, memory)); // exact so far, and the shorter way
+    } else if (scale == 1 && !wide_integer(from.dtype)) { // exact so far, and the shorter way
+        store(to,
+              memory,
+              to.memory == from.memory ? load<float>(from, memory) : read<Room::A>(from, memory));
     } else {
         store(to, memory, scaled(from, scale, memory));
     }
@@ -136,13 +162,12 @@ ProductShape shape_of(const isa::Mmad& op) {
 }
 
 void multiply_floats(const isa::Mmad& op, CoreMemory& memory) {
-    const float* a = load<float, Room::A>(op.a, memory).data();
-    const float* b = load<float, Room::B>(op.b, memory).data();
-    const bool in_place = op.c.contiguous(); // L0C holds fp32
-    const std::span<float> sum =
-        in_place ? std::span(reinterpret_cast<float*>(memory.at(op.c)), size(op.c.rows * op.c.cols))
-        : op.accumulate ? load<float, Room::To>(op.c, memory)
-                        : room<float, Room::To>(op.c.rows * op.c.cols);
+    const float* a = read<Room::A>(op.a, memory).data();
+    const float* b = read<Room::B>(op.b, memory).data();
+    const bool in_place = is_fp32_array(op.c);
+    const std::span<float> sum = in_place        ? fp32_array(op.c, memory)
+                                 : op.accumulate ? load<float, Room::To>(op.c, memory)
+                                                 : room<float, Room::To>(op.c.rows * op.c.cols);
     if (!op.accumulate) {
         std::ranges::fill(sum, 0.0F);
     }
@@ -169,9 +194,26 @@ template <class Value> std::span<Value> integer_product(const isa::Mmad& op, Cor
     return sum;
 }
 
+/// sum = clamp(sum + terms). Returns how many elements were clamped. Without a branch, so that it
+/// is vectorised.
+std::int64_t add_clamped(std::span<std::int32_t> sum, std::span<const std::int32_t> terms) {
+    std::int64_t clamped = 0;
+    for (std::size_t i = 0; i < sum.size(); ++i) {
+        const auto total = static_cast<std::int32_t>(static_cast<std::uint32_t>(sum[i]) +
+                                                     static_cast<std::uint32_t>(terms[i]));
+        // Both terms have the sign that a sum which left the range has lost.
+        const bool overflow = ((total ^ sum[i]) & (total ^ terms[i])) < 0;
+        const std::int32_t end = terms[i] < 0 ? std::numeric_limits<std::int32_t>::min()
+                                              : std::numeric_limits<std::int32_t>::max();
+        sum[i] = overflow ? end : total;
+        clamped += overflow ? 1 : 0;
+    }
+    return clamped;
+}
+
 /// c = clamp(sum + what is there of c). Returns how many elements were clamped.
-template <class Value>
-std::int64_t add_clamped(const isa::Mmad& op, CoreMemory& memory, std::span<const Value> sum) {
+std::int64_t
+store_clamped(const isa::Mmad& op, CoreMemory& memory, std::span<const std::int64_t> sum) {
     const std::span<std::int64_t> total = load<std::int64_t, Room::A>(op.c, memory);
     const IntegerRange range = integer_range(op.c.dtype);
     std::int64_t clamped = 0;
@@ -192,10 +234,15 @@ std::int64_t add_clamped(const isa::Mmad& op, CoreMemory& memory, std::span<cons
 /// one addition is left that can leave the range of c.
 std::int64_t multiply_integers(const isa::Mmad& op, CoreMemory& memory) {
     const std::int64_t largest = integer_range(op.a.dtype).low * integer_range(op.b.dtype).low;
-    if (op.a.cols <= std::numeric_limits<std::int32_t>::max() / largest) {
-        return add_clamped<std::int32_t>(op, memory, integer_product<std::int32_t>(op, memory));
+    const bool sum_fits = op.a.cols <= std::numeric_limits<std::int32_t>::max() / largest;
+    if (op.c.dtype != DType::Int32 || !sum_fits) {
+        return store_clamped(op, memory, integer_product<std::int64_t>(op, memory));
     }
-    return add_clamped<std::int64_t>(op, memory, integer_product<std::int64_t>(op, memory));
+    const std::span<std::int32_t> sum = integer_product<std::int32_t>(op, memory);
+    const std::int64_t clamped =
+        op.accumulate ? add_clamped(sum, load<std::int32_t, Room::A>(op.c, memory)) : 0;
+    store(op.c, memory, sum);
+    return clamped;
 }
 
 void run(const isa::Mmad& op, CoreMemory& memory, Numerics* numerics) {
@@ -207,13 +254,18 @@ void run(const isa::Mmad& op, CoreMemory& memory, Numerics* numerics) {
 }
 
 template <class F> void binary(const isa::VectorBinary& op, CoreMemory& memory, F apply) {
-    const std::span<const float> a = load<float, Room::A>(op.a, memory);
-    const std::span<const float> b = load<float, Room::B>(op.b, memory);
+    const std::span<const float> a = read<Room::A>(op.a, memory);
+    const std::span<const float> b = read<Room::B>(op.b, memory);
     const std::span<float> to = room<float, Room::To>(std::ssize(a));
+    const std::int64_t period = op.b.cols; // of the columns of b
     for (std::int64_t r = 0; r < op.to.rows; ++r) {
-        for (std::int64_t c = 0; c < op.to.cols; ++c) {
-            const std::int64_t at = r * op.to.cols + c;
-            to[size(at)] = apply(a[size(at)], b[size(r * op.b.cols + c % op.b.cols)]);
+        const std::int64_t row = r * op.to.cols;
+        for (std::int64_t c = 0; c < op.to.cols; c += period) {
+            std::transform(a.begin() + row + c,
+                           a.begin() + row + std::min(c + period, op.to.cols),
+                           b.begin() + r * period,
+                           to.begin() + row + c,
+                           apply);
         }
     }
     store(op.to, memory, to);
@@ -334,11 +386,14 @@ void run(const isa::Vand& op, CoreMemory& memory) {
     const std::byte* a = memory.at(op.a);
     const std::byte* b = memory.at(op.b);
     std::byte* to = memory.at(op.to);
+    const std::int64_t bytes = op.to.row_bytes();
     for (std::int64_t r = 0; r < op.to.rows; ++r) {
-        for (std::int64_t i = 0; i < op.to.row_bytes(); ++i) {
-            to[r * op.to.stride_bytes + i] =
-                a[r * op.a.stride_bytes + i] & b[r * op.b.stride_bytes + i];
-        }
+        const std::byte* row = a + r * op.a.stride_bytes;
+        std::transform(row,
+                       row + bytes,
+                       b + r * op.b.stride_bytes,
+                       to + r * op.to.stride_bytes,
+                       std::bit_and<>());
     }
 }
 

@@ -2,18 +2,20 @@
 #include "sim/functional/memory.h"
 
 #include "sim/base/error.h"
+#include "sim/functional/f16c.h"
 #include "sim/functional/formats.h"
 #include "sim/functional/host.h"
 
+#include <concepts>
 #include <cstring>
 #include <fmt/format.h>
+#include <memory>
+#include <sys/mman.h>
 #include <type_traits>
 
 namespace npusim::functional {
 
 namespace {
-
-constexpr std::byte kPoison{0xFF};
 
 /// A value of a format as a `Value`.
 template <class Value, class From> Value as(From value) {
@@ -31,7 +33,7 @@ float narrow(float value) {
 float narrow(double value) {
     return to_odd_fp32(value);
 }
-float narrow(std::int64_t value) {
+float narrow(std::integral auto value) {
     return to_odd_fp32(static_cast<double>(value));
 }
 
@@ -79,6 +81,25 @@ template <class Value> void store_fp32(std::byte* to, std::int64_t count, const 
     store_codes<float>(to, count, values, [](Value value) { return static_cast<float>(value); });
 }
 
+template <class Value> void load_fp16(const std::byte* from, std::int64_t count, Value* out) {
+    std::int64_t done = 0;
+    if constexpr (std::is_same_v<Value, float>) {
+        done = f16c::decode(from, count, out);
+    }
+    load_codes<std::uint16_t>(from + 2 * done, count - done, out + done, [](std::uint16_t code) {
+        return from_fp16(code);
+    });
+}
+template <class Value> void store_fp16(std::byte* to, std::int64_t count, const Value* values) {
+    std::int64_t done = 0;
+    if constexpr (std::is_same_v<Value, float>) {
+        done = f16c::encode(to, count, values);
+    }
+    store_codes<std::uint16_t>(to + 2 * done, count - done, values + done, [](Value value) {
+        return to_fp16(narrow(value));
+    });
+}
+
 template <class Int, class Value>
 void load_integers(const std::byte* from, std::int64_t count, Value* out) {
     load_codes<Int>(from, count, out, [](Int code) { return std::int64_t{code}; });
@@ -107,10 +128,26 @@ template <class Value> void store_nibbles(std::byte* to, std::int64_t count, con
     }
 }
 
+/// First touches are what a large memory costs the host, and one of 2 MB costs little more than
+/// one of 4 KB.
+void ask_for_huge_pages(std::byte* memory, std::size_t bytes) {
+    constexpr std::size_t kHugePage = std::size_t{2} << 20U;
+    void* first = memory;
+    std::size_t left = bytes;
+    if (std::align(kHugePage, kHugePage, first, left) != nullptr) {
+        ::madvise(first, left / kHugePage * kHugePage, MADV_HUGEPAGE); // a request: may fail
+    }
+}
+
 } // namespace
 
-GlobalMemory make_global_memory(std::int64_t bytes) {
-    return GlobalMemory(static_cast<std::size_t>(bytes), kPoison);
+GlobalMemory make_global_memory(std::int64_t bytes, std::byte fill) {
+    const auto size = static_cast<std::size_t>(bytes);
+    GlobalMemory gm;
+    gm.reserve(size);
+    ask_for_huge_pages(gm.data(), size);
+    gm.assign(size, fill);
+    return gm;
 }
 
 CoreMemory::CoreMemory(const config::HardwareConfig& hardware, GlobalMemory& gm)
@@ -145,8 +182,7 @@ void load_row(const isa::Tile& tile, const std::byte* base, std::int64_t row, Va
     case DType::Tf32:
         return load_fp32(from, tile.cols, out);
     case DType::Fp16:
-        return load_codes<std::uint16_t>(
-            from, tile.cols, out, [](std::uint16_t code) { return from_fp16(code); });
+        return load_fp16(from, tile.cols, out);
     case DType::Bf16:
         return load_codes<std::uint16_t>(
             from, tile.cols, out, [](std::uint16_t code) { return from_bf16(code); });
@@ -179,8 +215,7 @@ void store_row(const isa::Tile& tile, std::byte* base, std::int64_t row, const V
         return store_codes<float>(
             to, tile.cols, values, [](Value value) { return to_tf32(narrow(value)); });
     case DType::Fp16:
-        return store_codes<std::uint16_t>(
-            to, tile.cols, values, [](Value value) { return to_fp16(narrow(value)); });
+        return store_fp16(to, tile.cols, values);
     case DType::Bf16:
         return store_codes<std::uint16_t>(
             to, tile.cols, values, [](Value value) { return to_bf16(narrow(value)); });
@@ -209,6 +244,7 @@ template void load_row(const isa::Tile&, const std::byte*, std::int64_t, std::in
 template void load_row(const isa::Tile&, const std::byte*, std::int64_t, std::int64_t*);
 template void store_row(const isa::Tile&, std::byte*, std::int64_t, const float*);
 template void store_row(const isa::Tile&, std::byte*, std::int64_t, const double*);
+template void store_row(const isa::Tile&, std::byte*, std::int64_t, const std::int32_t*);
 template void store_row(const isa::Tile&, std::byte*, std::int64_t, const std::int64_t*);
 
 } // namespace npusim::functional

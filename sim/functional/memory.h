@@ -12,10 +12,12 @@
 
 namespace npusim::functional {
 
-/// Bytes of the global memory a job uses, shared by all cores. Starts as all ones (NaN in every
-/// float format), so a read of what nobody wrote shows.
+/// What nobody wrote: all ones is NaN in every float format, so a read of it shows.
+inline constexpr std::byte kPoison{0xFF};
+
+/// Bytes of the global memory a job uses, shared by all cores.
 using GlobalMemory = std::vector<std::byte>;
-GlobalMemory make_global_memory(std::int64_t bytes);
+GlobalMemory make_global_memory(std::int64_t bytes, std::byte fill = kPoison);
 
 /// The memories one core sees: its own local buffers and the shared global memory.
 class CoreMemory {

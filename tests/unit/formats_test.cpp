@@ -9,6 +9,7 @@
 #include <cfloat>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -182,6 +183,32 @@ TEST_CASE("every fp16 code decodes to the compiler's _Float16 value") {
         std::memcpy(&expected, &bits, sizeof bits);
         const float value = fn::from_fp16(bits);
         REQUIRE((value == static_cast<float>(expected) || std::isnan(value)));
+    }
+}
+
+TEST_CASE("a row of fp16 has the bits of its elements one by one, NaNs too") {
+    std::vector<float> values;
+    for (std::uint64_t bits = 0; bits <= 0xFFFFFFFFU; bits += 9973) {
+        values.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
+    }
+    const auto count = static_cast<std::int64_t>(values.size());
+    const isa::Tile row = isa::dense(Memory::Gm, DType::Fp16, 0, 1, count);
+    auto gm = fn::make_global_memory(row.bytes());
+    fn::store_row(row, gm.data(), 0, values.data());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        std::uint16_t code = 0;
+        std::memcpy(&code, gm.data() + 2 * i, sizeof code);
+        REQUIRE(code == fn::to_fp16(values[i]));
+    }
+
+    std::vector<std::uint16_t> codes(0x10000);
+    std::iota(codes.begin(), codes.end(), std::uint16_t{0});
+    const isa::Tile all = isa::dense(Memory::Gm, DType::Fp16, 0, 1, std::ssize(codes));
+    values.resize(codes.size());
+    fn::load_row(all, reinterpret_cast<const std::byte*>(codes.data()), 0, values.data());
+    for (const std::uint16_t code : codes) {
+        REQUIRE(std::bit_cast<std::uint32_t>(values[code]) ==
+                std::bit_cast<std::uint32_t>(fn::from_fp16(code)));
     }
 }
 
