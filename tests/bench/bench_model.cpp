@@ -3,9 +3,9 @@
 // Host speed and memory of the model, each workload in a process of its own, beside a bare SystemC
 // loop timed in the same run, since machines differ and are noisy.
 //
-//   bench_model               the table
-//   bench_model --all         the slow ones too
-//   bench_model NAME...       those alone
+//   bench_model               the tables
+//   bench_model --all         the slow workloads too
+//   bench_model NAME...       those alone; cube-work is the table of products and conversions
 //   bench_model --json        a line of JSON for each
 //   bench_model --inside NAME does that one once in this process and prints nothing: for profilers
 #include "kernels/gemm/gemm.h"
@@ -14,6 +14,7 @@
 #include "sim/app/layer.h"
 #include "sim/app/operator_run.h"
 #include "sim/model/simulation.h"
+#include "tests/bench/cube_work.h"
 #include "tests/bench/workload.h"
 #include "tests/support/machine.h"
 
@@ -34,6 +35,7 @@ using bench::Cost;
 using bench::Workload;
 
 constexpr int kRepeats = 3;
+constexpr std::string_view kCubeWork = "cube-work";
 constexpr std::size_t kPipes = 24 * 12; ///< of the raw loop: a 910B's
 
 std::int64_t count(const config::HardwareConfig& chip,
@@ -69,7 +71,8 @@ Workload inverse(const std::string& kernel,
         const auto plan = plan_on(chip);
         functional::GlobalMemory gm;
         if (functional) {
-            gm.resize(static_cast<std::size_t>(plan->gm_bytes())); // A = 0: any other takes as long
+            // A = 0: any other takes as long.
+            gm = functional::make_global_memory(plan->gm_bytes(), std::byte{0});
         }
         observe::StatisticsCollector statistics;
         model::simulate(
@@ -103,7 +106,7 @@ Workload product(std::string name,
             app::time_operator(chip, *op);
             return;
         }
-        functional::GlobalMemory gm(static_cast<std::size_t>(op->gm_bytes()));
+        functional::GlobalMemory gm = functional::make_global_memory(op->gm_bytes(), std::byte{0});
         model::simulate(chip, {[&](isa::CoreId core) { return op->program(core); }, &gm}, {});
     };
     result.instructions = [=] {
@@ -176,6 +179,62 @@ std::string limit(double value, double most, const char* format) {
     return most > 0 ? fmt::format(fmt::runtime(format), value / most) : "-";
 }
 
+/// The cube's part of a run on data, beside what a library makes of the same host.
+void cube_work(bool json) {
+    constexpr double kLeastOfEigen = 0.6; ///< an Mmad should reach this
+    if (!json) {
+        fmt::print("\n{:<12} {:>6} {:>14} {:>9} {:>9} {:>9} {:>9}\n",
+                   "product",
+                   "side",
+                   "Mmad, GFLOP/s",
+                   "alone",
+                   "Eigen",
+                   "of Eigen",
+                   "of limit");
+    }
+    const std::vector<bench::ProductSpeed> products = bench::product_speeds();
+    if (!products.front().eigen) {
+        fmt::print(stderr, "bench_model: built without Eigen (libeigen3-dev): no ratio to it\n");
+    }
+    for (const bench::ProductSpeed& speed : products) {
+        const double ratio = speed.eigen ? speed.mmad / *speed.eigen : 0;
+        if (json) {
+            fmt::print(
+                "{}\n",
+                nlohmann::json{
+                    {"workload", fmt::format("mmad-{}-{}", to_string(speed.dtype), speed.side)},
+                    {"gflops", speed.mmad},
+                    {"gflops_alone", speed.product},
+                    {"of_eigen", ratio}}
+                    .dump());
+            continue;
+        }
+        fmt::print("{:<12} {:>6} {:>14.0f} {:>9.0f} {:>9} {:>9} {:>9}\n",
+                   to_string(speed.dtype),
+                   speed.side,
+                   speed.mmad,
+                   speed.product,
+                   speed.eigen ? fmt::format("{:.0f}", *speed.eigen) : "-",
+                   limit(ratio, 1, "{:.2f}"),
+                   limit(kLeastOfEigen, ratio, "{:.2f}"));
+    }
+    if (!json) {
+        fmt::print("\n{:<12} {:>21} {:>9}\n", "conversion", "to fp32, G values/s", "from fp32");
+    }
+    for (const bench::ConversionSpeed& speed : bench::conversion_speeds()) {
+        if (json) {
+            fmt::print(
+                "{}\n",
+                nlohmann::json{{"workload", fmt::format("convert-{}", to_string(speed.dtype))},
+                               {"to_fp32_per_ns", speed.load},
+                               {"from_fp32_per_ns", speed.store}}
+                    .dump());
+            continue;
+        }
+        fmt::print("{:<12} {:>21.1f} {:>9.1f}\n", to_string(speed.dtype), speed.load, speed.store);
+    }
+}
+
 int main_of(const std::vector<std::string>& arguments) {
     bool json = false;
     bool everything = false;
@@ -200,8 +259,8 @@ int main_of(const std::vector<std::string>& arguments) {
         chosen.front().work();
         return 0;
     }
-    const double raw = bench::raw_events_per_second(kPipes);
-    if (!json) {
+    const double raw = chosen.empty() ? 0 : bench::raw_events_per_second(kPipes);
+    if (!json && !chosen.empty()) {
         fmt::print("raw SystemC: {:.2f} M timed events/s with {} processes. CPU seconds are the "
                    "least of {} runs;\n\"of limit\": 1 is what it should take at most\n\n"
                    "{:<38} {:<30} {:>9} {:>9} {:>7} {:>7} {:>9} {:>9} {:>9}\n",
@@ -243,6 +302,9 @@ int main_of(const std::vector<std::string>& arguments) {
                    static_cast<double>(instructions) / 1e6,
                    instructions > 0 ? fmt::format("{:.2f}", rate / 1e6) : "-",
                    instructions > 0 ? fmt::format("{:.2f}", rate / raw) : "-");
+    }
+    if (names.empty() || std::ranges::find(names, kCubeWork) != names.end()) {
+        cube_work(json);
     }
     return 0;
 }
