@@ -4,6 +4,7 @@
 #include "sim/base/error.h"
 
 #include <algorithm>
+#include <bit>
 #include <fmt/format.h>
 
 namespace npusim::kernels {
@@ -13,12 +14,7 @@ using isa::Tile;
 namespace {
 
 /// Ops kept back by `take`: a flag can be put behind the one that raises it only while it is here.
-constexpr std::size_t kLookBack = 256;
-
-void merge(auto& clock, const auto& other) {
-    std::ranges::transform(
-        clock, other, clock.begin(), [](auto a, auto b) { return std::max(a, b); });
-}
+constexpr std::int64_t kLookBack = 256;
 
 } // namespace
 
@@ -38,7 +34,7 @@ Tile Stream::tile(Memory memory, DType dtype, std::int64_t rows, std::int64_t co
     Allocator& allocator = allocators_.try_emplace(memory, hardware_, memory).first->second;
     const Tile tile = allocator.tile(dtype, rows, cols);
     for (auto& unit : regions_) {
-        unit[static_cast<std::size_t>(memory)][tile.address].end = tile.end();
+        place(unit[static_cast<std::size_t>(memory)], tile);
     }
     return tile;
 }
@@ -52,8 +48,18 @@ Ring Stream::ring(
     return Ring(std::move(tiles));
 }
 
+void Stream::place(Regions& regions, const Tile& tile) {
+    const auto at = std::ranges::lower_bound(regions.starts, tile.address) - regions.starts.begin();
+    if (at == std::ssize(regions.starts) ||
+        regions.starts[static_cast<std::size_t>(at)] != tile.address) {
+        regions.starts.insert(regions.starts.begin() + at, tile.address);
+        regions.list.insert(regions.list.begin() + at, Region{});
+    }
+    regions.list[static_cast<std::size_t>(at)].end = tile.end();
+}
+
 void Stream::share(const Tile& gm) {
-    regions_[0][static_cast<std::size_t>(Memory::Gm)][gm.address].end = gm.end();
+    place(regions_[0][static_cast<std::size_t>(Memory::Gm)], gm);
 }
 
 std::int64_t Stream::room(Memory memory) const {
@@ -74,9 +80,16 @@ isa::Block& Stream::finish() {
 
 void Stream::add(const isa::Instruction& op) {
     const Engine engine = engine_of(op);
-    Entry& entry = pending_.emplace_back(Entry{op, engine});
+    pending_of_[engine].add() = pending_.end();
+    Entry& entry = pending_.add();
+    if (unit_of_[engine] == unit_) {
+        entry.op = op;
+    }
+    entry.engine = engine;
+    entry.first_wait = signals_.end();
+    entry.before = entry.after = {};
     const std::int64_t number = count_[engine];
-    const isa::Accesses accesses = isa::accesses(entry.op);
+    const isa::Accesses accesses = isa::accesses(op);
     std::array<Region*, std::tuple_size_v<decltype(accesses.list)>> regions{};
     for (std::size_t i = 0; i < accesses.count; ++i) {
         const isa::Access& access = accesses.list[i];
@@ -93,13 +106,14 @@ void Stream::add(const isa::Instruction& op) {
         if (accesses.list[i].write) {
             region->writer = engine;
             region->written = number;
-            region->read.fill(0);
+            region->readers = 0;
         } else {
-            region->read[engine] = number + 1;
+            region->readers |= 1U << engine;
+            region->read[engine] = number;
         }
     }
+    entry.waits = signals_.end() - entry.first_wait;
     entry.known = known_[engine];
-    pending_of_[engine].push_back(&entry);
     ++count_[engine];
     known_[engine][engine] = count_[engine]; // a pipe does one op after the other
 }
@@ -123,9 +137,10 @@ Stream::Engine Stream::engine_of(const isa::Instruction& op) {
 Stream::Region* Stream::region_of(const Tile& tile, Engine engine) {
     const bool gm = tile.memory == Memory::Gm;
     Regions& regions = regions_[gm ? 0 : unit_of_[engine]][static_cast<std::size_t>(tile.memory)];
-    const auto after = regions.upper_bound(tile.address);
-    if (after != regions.begin()) {
-        Region& region = std::prev(after)->second;
+    const auto after =
+        std::ranges::upper_bound(regions.starts, tile.address) - regions.starts.begin();
+    if (after > 0) {
+        Region& region = regions.list[static_cast<std::size_t>(after - 1)];
         if (tile.address < region.end) {
             if (tile.end() > region.end) {
                 throw ProgramError(
@@ -145,8 +160,9 @@ Stream::Region* Stream::region_of(const Tile& tile, Engine engine) {
 
 void Stream::order(Entry& entry, const Region& region, bool write) {
     // Readers first: they have waited for the writer.
-    for (Engine reader = 0; write && reader < engines_; ++reader) {
-        order(entry, reader, region.read[reader] - 1);
+    for (std::uint32_t left = write ? region.readers : 0; left != 0; left &= left - 1) {
+        const auto reader = static_cast<Engine>(std::countr_zero(left));
+        order(entry, reader, region.read[reader]);
     }
     if (region.written >= 0) {
         order(entry, region.writer, region.written);
@@ -158,45 +174,52 @@ void Stream::order(Entry& entry, Engine engine, std::int64_t number) {
     if (known[engine] > number) {
         return;
     }
-    signals_.push_back({engine, entry.engine});
-    Signal* signal = &signals_.back();
-    entry.waits.push_back(signal);
-    const std::deque<Entry*>& pending = pending_of_[engine];
-    const std::int64_t gone = count_[engine] - std::ssize(pending);
-    if (number < gone) {
-        pending_.front().before.push_back(signal);
-        known[engine] = gone;
+    const std::int64_t signal = signals_.end();
+    signals_.add() = {engine, entry.engine, {}, -1};
+    Window<std::int64_t>& pending = pending_of_[engine];
+    if (number < pending.begin()) { // gone
+        append(pending_[pending_.begin()].before, signal);
+        known[engine] = pending.begin();
     } else {
-        Entry& source = *pending[static_cast<std::size_t>(number - gone)];
-        source.after.push_back(signal);
-        merge(known, source.known);
+        Entry& source = pending_[pending[number]];
+        append(source.after, signal);
+        for (Engine i = 0; i < engines_; ++i) {
+            known[i] = std::max(known[i], source.known[i]);
+        }
         known[engine] = number + 1;
     }
 }
 
-void Stream::drain(std::size_t keep) {
+void Stream::drain(std::int64_t keep) {
     while (pending_.size() > keep) {
-        emit(pending_.front());
-        pending_of_[pending_.front().engine].pop_front();
-        pending_.pop_front();
+        const Entry& entry = pending_[pending_.begin()];
+        emit(entry);
+        signals_.drop(entry.waits);
+        pending_of_[entry.engine].drop(1);
+        pending_.drop(1);
     }
 }
 
 void Stream::emit(const Entry& entry) {
-    for (Signal* signal : entry.before) {
-        raise(*signal);
-    }
-    for (const Signal* signal : entry.waits) {
-        await(*signal);
+    raise(entry.before);
+    for (std::int64_t i = 0; i < entry.waits; ++i) {
+        await(signals_[entry.first_wait + i]);
     }
     if (unit_of_[entry.engine] == unit_) {
         emit_(entry.op);
     }
-    for (Signal* signal : entry.after) {
-        raise(*signal);
+    raise(entry.after);
+}
+
+void Stream::append(Raises& raises, std::int64_t signal) {
+    (raises.first < 0 ? raises.first : signals_[raises.last].next) = signal;
+    raises.last = signal;
+}
+
+void Stream::raise(const Raises& raises) {
+    for (std::int64_t signal = raises.first; signal >= 0; signal = signals_[signal].next) {
+        raise(signals_[signal]);
     }
-    // Signals are made in the order in which they are awaited.
-    signals_.erase(signals_.begin(), signals_.begin() + std::ssize(entry.waits));
 }
 
 void Stream::raise(Signal& signal) {

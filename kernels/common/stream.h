@@ -9,7 +9,7 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
@@ -27,6 +27,40 @@ class Ring {
   private:
     std::vector<isa::Tile> tiles_;
     std::size_t turn_ = 0;
+};
+
+/// Items numbered from 0 in the order in which they come, of which those in use are kept. Their
+/// places are used again, with what was in them.
+template <class Item> class Window {
+  public:
+    [[nodiscard]] std::int64_t begin() const { return begin_; }
+    [[nodiscard]] std::int64_t end() const { return end_; }
+    [[nodiscard]] std::int64_t size() const { return end_ - begin_; }
+    Item& operator[](std::int64_t number) { return items_[place(number)]; }
+    /// One more, which holds anything.
+    Item& add() {
+        if (size() == std::ssize(items_)) {
+            grow();
+        }
+        return items_[place(end_++)];
+    }
+    void drop(std::int64_t count) { begin_ += count; }
+
+  private:
+    [[nodiscard]] std::size_t place(std::int64_t number) const {
+        return static_cast<std::size_t>(number) & (items_.size() - 1);
+    }
+    void grow() {
+        std::vector<Item> more(items_.size() * 2);
+        for (std::int64_t number = begin_; number < end_; ++number) {
+            more[static_cast<std::size_t>(number) & (more.size() - 1)] = (*this)[number];
+        }
+        items_.swap(more);
+    }
+
+    std::vector<Item> items_ = std::vector<Item>(16); ///< a power of two of them
+    std::int64_t begin_ = 0;
+    std::int64_t end_ = 0;
 };
 
 /// The program of one core of an AI core, written as if the AI core had one instruction stream and
@@ -91,25 +125,38 @@ class Stream {
         std::int64_t end = 0;
         Engine writer = 0;
         std::int64_t written = -1; ///< number of the writer's last op; -1: never
-        Clock read{};              ///< by engine, one past its last op that has read since then
+        std::uint32_t readers = 0; ///< a bit for each engine that has read since then
+        Clock read{};              ///< number of its last op that did, by engine
     };
-    using Regions = std::map<std::int64_t, Region>; ///< by start
+    /// Those of one memory, by start.
+    struct Regions {
+        std::vector<std::int64_t> starts;
+        std::vector<Region> list;
+    };
 
-    /// A flag from an op to one on another engine.
+    /// A flag from an op to one on another engine. Numbered in the order in which they are awaited.
     struct Signal {
         Engine from = 0;
         Engine to = 0;
-        Ticket ticket{};
+        Ticket ticket;
+        std::int64_t next = -1; ///< the one that is raised next at the same place
+    };
+    /// Signals raised at one place.
+    struct Raises {
+        std::int64_t first = -1;
+        std::int64_t last = -1;
     };
     struct Entry {
-        isa::Instruction op;
+        isa::Instruction op; ///< if it is this unit's
         Engine engine = 0;
-        Clock known{};                 ///< ops done when this one starts
-        std::vector<Signal*> before{}; ///< to raise first, for ops that are gone already
-        std::vector<Signal*> waits{};
-        std::vector<Signal*> after{};
+        Clock known{};               ///< ops done when this one starts
+        std::int64_t first_wait = 0; ///< the signals it waits for
+        std::int64_t waits = 0;
+        Raises before; ///< for ops that are gone already
+        Raises after;
     };
 
+    static void place(Regions& regions, const isa::Tile& tile);
     void add(const isa::Instruction& op);
     Engine engine_of(const isa::Instruction& op);
     Region* region_of(const isa::Tile& tile, Engine engine);
@@ -118,8 +165,10 @@ class Stream {
     void order(Entry& entry, const Region& region, bool write);
     /// `entry` must not start before op `number` of `engine` is done.
     void order(Entry& entry, Engine engine, std::int64_t number);
-    void drain(std::size_t keep);
+    void drain(std::int64_t keep);
     void emit(const Entry& entry);
+    void append(Raises& raises, std::int64_t signal);
+    void raise(const Raises& raises);
     void raise(Signal& signal);
     void await(const Signal& signal);
     std::int32_t cross_id(const Signal& signal);
@@ -137,9 +186,10 @@ class Stream {
     std::size_t engines_ = 0;
     std::array<Clock, kEngines> known_{}; ///< by engine: ops done when its next one starts
     Clock count_{};                       ///< ops so far
-    std::deque<Entry> pending_;
-    std::array<std::deque<Entry*>, kEngines> pending_of_; ///< the same, by engine
-    std::deque<Signal> signals_;                          ///< that still have to be awaited
+    Window<Entry> pending_;
+    /// By engine: the numbers in pending_ of its ops, themselves numbered as its ops are.
+    std::array<Window<std::int64_t>, kEngines> pending_of_;
+    Window<Signal> signals_; ///< that still have to be awaited
     std::map<std::pair<Engine, Engine>, std::int32_t> cross_ids_;
     std::array<std::int32_t, kUnits> cross_used_{}; ///< ids given out, by target
 };
