@@ -66,37 +66,40 @@ L2Cache::Traffic L2Cache::access(const isa::Tile& tile, bool write, bool cold) {
     const bool whole = tile.contiguous();
     const std::int64_t runs = whole ? 1 : tile.rows;
     const std::int64_t run_bytes = whole ? tile.bytes() : tile.row_bytes();
-    // Runs of one granule are touched together.
-    std::int64_t granule = -1;
-    Lines lines = 0;
+    pieces_.clear();
     for (std::int64_t run = 0; run < runs; ++run) {
         const std::int64_t begin = tile.address + run * tile.stride_bytes;
-        const std::int64_t first = lines_.of(begin);
         const std::int64_t last = lines_.of(begin + run_bytes - 1);
-        for (std::int64_t at = first; at <= last;) {
-            const std::int64_t here = in_granule_.of(at);
-            const std::int64_t start = here * in_granule_.size;
-            if (here != granule) {
-                touch(granule, lines, write, cold, traffic);
-                granule = here;
-                lines = 0;
-            }
-            lines |= bits(at - start, std::min(last - start, in_granule_.size - 1));
+        for (std::int64_t at = lines_.of(begin); at <= last;) {
+            const std::int64_t granule = in_granule_.of(at);
+            const std::int64_t start = granule * in_granule_.size;
+            add_piece(granule, bits(at - start, std::min(last - start, in_granule_.size - 1)));
             at = start + in_granule_.size;
         }
     }
-    touch(granule, lines, write, cold, traffic);
+    for (const Piece& piece : pieces_) {
+        touch(piece, write, cold, traffic);
+    }
     return traffic;
 }
 
-void L2Cache::touch(std::int64_t number, Lines lines, bool write, bool cold, Traffic& traffic) {
-    if (lines == 0) {
+/// Sets lie anywhere: the host fetches those of a transfer together.
+void L2Cache::add_piece(std::int64_t number, Lines lines) {
+    if (!pieces_.empty() && pieces_.back().granule == number) {
+        pieces_.back().lines |= lines;
         return;
     }
     Granule& granule = known_[static_cast<std::size_t>(number)];
     if (granule.set == kUnknown) {
         granule.set = static_cast<std::uint32_t>(mix(static_cast<std::uint64_t>(number)) % sets_);
     }
+    __builtin_prefetch(&entries_[granule.set * ways_]);
+    pieces_.push_back({number, lines});
+}
+
+void L2Cache::touch(const Piece& piece, bool write, bool cold, Traffic& traffic) {
+    const auto [number, lines] = piece;
+    Granule& granule = known_[static_cast<std::size_t>(number)];
     Way& way = find_or_replace(number, granule.set, traffic);
     if (write) {
         way.dirty |= lines;

@@ -60,7 +60,13 @@ class L2Cache {
     };
     static constexpr std::uint32_t kUnknown = ~0U;
 
-    void touch(std::int64_t number, Lines lines, bool write, bool cold, Traffic& traffic);
+    /// What a transfer touches of a granule.
+    struct Piece {
+        std::int64_t granule;
+        Lines lines;
+    };
+    void add_piece(std::int64_t number, Lines lines);
+    void touch(const Piece& piece, bool write, bool cold, Traffic& traffic);
     Way& find_or_replace(std::int64_t number, std::uint32_t set, Traffic& traffic);
     [[nodiscard]] std::int64_t bytes(Lines lines) const;
     [[nodiscard]] bool was_left(std::int64_t granule) const;
@@ -73,6 +79,7 @@ class L2Cache {
     double resident_;
     std::vector<Way> entries_;   ///< by set, in it by time since last use
     std::vector<Granule> known_; ///< by number, as far as anybody has come
+    std::vector<Piece> pieces_;  ///< of the transfer at hand
 };
 
 } // namespace npusim::timing
