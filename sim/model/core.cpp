@@ -68,8 +68,10 @@ void Core::wake() {
 
 /// Works out all that follows from what is known.
 void Core::run() {
+    const Cycles reached = now();
+    horizon_ = reached + kHorizon;
     for (observe::Observer* observer : observers_) {
-        observer->on_time(setup_.index, now());
+        observer->on_time(setup_.index, reached);
     }
     settle();
     while (dispatch_next()) {
@@ -89,14 +91,15 @@ void Core::settle() {
 }
 
 bool Core::fetch() {
-    while (block_ == nullptr || next_ == block_->size()) {
-        block_ = setup_.program.next();
-        next_ = 0;
-        if (block_ == nullptr) {
+    while (next_ == block_end_) {
+        const isa::Block* block = setup_.program.next();
+        if (block == nullptr) {
             fetched_all_ = true;
             account();
             return false;
         }
+        next_ = block->data();
+        block_end_ = next_ + block->size();
     }
     return true;
 }
@@ -108,11 +111,11 @@ bool Core::dispatch_next() {
     if (fetched_all_ || !fetch()) {
         return false;
     }
-    if (local_ > now() + kHorizon) {
+    if (local_ > horizon_) {
         wake_.notify(until(local_));
         return false;
     }
-    const isa::Instruction& instruction = (*block_)[next_];
+    const isa::Instruction& instruction = *next_;
     if (!std::exchange(checked_, true)) {
         isa::check(instruction, hardware_);
     }
@@ -149,8 +152,10 @@ bool Core::dispatch_next() {
 
 /// The scalar unit has been busy up to its own time.
 void Core::account() {
-    span(Pipe::Scalar, observe::State::Busy, accounted_, local_, nullptr);
-    accounted_ = local_;
+    if (local_ > accounted_) {
+        span(Pipe::Scalar, observe::State::Busy, accounted_, local_, nullptr);
+        accounted_ = local_;
+    }
 }
 
 /// Does an instruction of the scalar unit; false if it has to wait for what is not known yet.
@@ -239,6 +244,10 @@ PipeHost::Timing Core::begin(const isa::Instruction& instruction, Pipe pipe, Cyc
         }
         vector_warm_until_ = full + hardware_.vector.idle;
     }
+    if (!std::holds_alternative<isa::Copy>(instruction) &&
+        !std::holds_alternative<isa::Fixpipe>(instruction)) {
+        return {full, full, false};
+    }
     const Cycles alone = full - timing::overlap(instruction, hardware_);
     const timing::GmTraffic traffic = timing::gm_traffic(instruction, hardware_);
     if (traffic.bytes > 0) {
@@ -278,10 +287,8 @@ void Core::span(Pipe pipe,
                 Cycles start,
                 Cycles end,
                 const isa::Instruction* instruction) {
-    if (end > start) {
-        for (observe::Observer* observer : observers_) {
-            observer->on_span({setup_.index, pipe, state, start, end, instruction});
-        }
+    for (observe::Observer* observer : observers_) {
+        observer->on_span({setup_.index, pipe, state, start, end, instruction});
     }
 }
 

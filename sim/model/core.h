@@ -123,10 +123,11 @@ class Core : public sc_core::sc_module, private PipeHost {
     std::optional<functional::CoreMemory> memory_;
     std::array<std::unique_ptr<PipeUnit>, kPipeCount> units_;
 
-    isa::Block* block_ = nullptr; ///< being dispatched
-    std::size_t next_ = 0;        ///< index in block_
-    bool checked_ = false;        ///< the instruction at next_, which may have to wait, is legal
+    const isa::Instruction* next_ = nullptr; ///< to dispatch, in the block at hand
+    const isa::Instruction* block_end_ = nullptr;
+    bool checked_ = false; ///< the instruction at next_, which may have to wait, is legal
     bool fetched_all_ = false;
+    Cycles horizon_;   ///< how far the dispatcher may run ahead of the kernel
     Cycles local_;     ///< the dispatcher's own time
     Cycles accounted_; ///< up to here the dispatcher's time is in spans
     Cycles reached_;

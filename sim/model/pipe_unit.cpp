@@ -4,15 +4,22 @@
 #include "sim/isa/instruction.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <utility>
 
 namespace npusim::model {
 
 namespace {
 
-/// Flags and barriers.
+/// Flags and barriers, by place in the variant: a look-up, where a visit is a call.
+constexpr auto kIsSync = []<std::size_t... I>(std::index_sequence<I...>) {
+    return std::array{isa::is_sync<std::variant_alternative_t<I, isa::Instruction>>...};
+}
+(std::make_index_sequence<std::variant_size_v<isa::Instruction>>{});
+
 bool is_sync(const isa::Instruction& instruction) {
-    return std::visit([](const auto& op) { return isa::is_sync<std::decay_t<decltype(op)>>; },
-                      instruction);
+    return kIsSync[instruction.index()];
 }
 
 bool is_set(const isa::Instruction& instruction) {
@@ -89,10 +96,11 @@ bool PipeUnit::start(const isa::Instruction& instruction, Cycles due) {
 /// A flag goes up when what came before it is settled; the pipe does not wait for that.
 void PipeUnit::finish(
     const isa::Instruction& instruction, Cycles start, Cycles alone, Cycles end, Cycles settled) {
-    if (is_sync(instruction)) {
-        host_.span(pipe_, observe::State::Sync, start, end, &instruction);
-    } else {
-        host_.span(pipe_, observe::State::Busy, start, alone, &instruction);
+    const observe::State state = is_sync(instruction) ? observe::State::Sync : observe::State::Busy;
+    if (alone > start) {
+        host_.span(pipe_, state, start, alone, &instruction);
+    }
+    if (end > alone) {
         host_.span(pipe_, observe::State::Gm, alone, end, &instruction);
     }
     ended_ = end;
