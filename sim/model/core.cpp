@@ -30,11 +30,10 @@ Core::Core(const sc_core::sc_module_name& name,
     if (setup_.gm != nullptr) {
         memory_.emplace(hardware, *setup_.gm);
     }
-    PipeHost& self = *this;
     for (const Pipe pipe : setup_.info.pipes) {
         if (pipe != Pipe::Scalar) {
             units_[static_cast<std::size_t>(pipe)] = std::make_unique<PipeUnit>(
-                pipe, static_cast<std::size_t>(hardware.scalar.queue_depth), self);
+                pipe, static_cast<std::size_t>(hardware.scalar.queue_depth), *this);
         }
     }
     SC_HAS_PROCESS(Core);
@@ -236,7 +235,7 @@ std::optional<Cycles> Core::consume(const isa::Instruction& wait) {
     return flags_.consume_cross(std::get<isa::CrossWait>(wait).id);
 }
 
-PipeHost::Timing Core::begin(const isa::Instruction& instruction, Pipe pipe, Cycles start) {
+PipeUnit::Timing Core::begin(const isa::Instruction& instruction, Pipe pipe, Cycles start) {
     Cycles full = start + timing::cost(instruction, hardware_);
     if (pipe == Pipe::Vector && isa::accesses(instruction).count > 0) {
         if (start <= vector_warm_until_) {

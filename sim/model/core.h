@@ -71,7 +71,7 @@ struct CoreSetup {
 /// far as they follow from one another, and meets the kernel only where other cores come in: at
 /// transfers of GM, flags between cores and barriers of the chip. What it works out does not depend
 /// on how far ahead it is.
-class Core : public sc_core::sc_module, private PipeHost {
+class Core : public sc_core::sc_module {
   public:
     Core(const sc_core::sc_module_name& name,
          const config::HardwareConfig& hardware,
@@ -94,6 +94,21 @@ class Core : public sc_core::sc_module, private PipeHost {
     [[nodiscard]] std::string report() const;
     [[nodiscard]] const observe::CoreInfo& info() const { return setup_.info; }
 
+    // What its pipes need of it.
+
+    /// Consumes the flag that `wait` waits for and returns when it went up; nothing while that is
+    /// not known.
+    std::optional<Cycles> consume(const isa::Instruction& wait);
+    PipeUnit::Timing begin(const isa::Instruction& instruction, Pipe pipe, Cycles start);
+    /// `instruction` takes effect at `at`: on data, on flags.
+    void apply(const isa::Instruction& instruction, Cycles at);
+    /// Not empty.
+    void span(Pipe pipe,
+              observe::State state,
+              Cycles start,
+              Cycles end,
+              const isa::Instruction* instruction);
+
   private:
     void wake();
     void run();
@@ -105,15 +120,6 @@ class Core : public sc_core::sc_module, private PipeHost {
     std::optional<Cycles> pipes_settled() const;
     void account();
     PipeUnit* unit(Pipe pipe) const { return units_[static_cast<std::size_t>(pipe)].get(); }
-
-    std::optional<Cycles> consume(const isa::Instruction& wait) override;
-    Timing begin(const isa::Instruction& instruction, Pipe pipe, Cycles start) override;
-    void apply(const isa::Instruction& instruction, Cycles at) override;
-    void span(Pipe pipe,
-              observe::State state,
-              Cycles start,
-              Cycles end,
-              const isa::Instruction* instruction) override;
 
     const config::HardwareConfig& hardware_;
     CoreSetup setup_;

@@ -2,6 +2,7 @@
 #include "sim/model/pipe_unit.h"
 
 #include "sim/isa/instruction.h"
+#include "sim/model/core.h"
 
 #include <algorithm>
 #include <array>
@@ -29,8 +30,8 @@ bool is_set(const isa::Instruction& instruction) {
 
 } // namespace
 
-PipeUnit::PipeUnit(Pipe pipe, std::size_t queue_depth, PipeHost& host)
-    : pipe_(pipe), host_(host), waiting_(queue_depth), left_(queue_depth) {}
+PipeUnit::PipeUnit(Pipe pipe, std::size_t queue_depth, Core& core)
+    : pipe_(pipe), core_(core), waiting_(queue_depth), left_(queue_depth) {}
 
 void PipeUnit::push(const isa::Instruction& instruction, Cycles issued) {
     ++pushed_;
@@ -64,18 +65,18 @@ bool PipeUnit::needs_settled(const isa::Instruction& head) const {
 bool PipeUnit::start(const isa::Instruction& instruction, Cycles due) {
     Cycles at = std::max(due, ended_);
     if (settled_ > at && needs_settled(instruction)) {
-        host_.span(pipe_, observe::State::Sync, at, settled_, &instruction);
+        core_.span(pipe_, observe::State::Sync, at, settled_, &instruction);
         at = settled_;
     }
     const bool cross = std::holds_alternative<isa::CrossWait>(instruction);
     if (cross || std::holds_alternative<isa::WaitFlag>(instruction)) {
-        const std::optional<Cycles> raised = host_.consume(instruction);
+        const std::optional<Cycles> raised = core_.consume(instruction);
         blocked_ = !raised;
         if (!raised) {
             return false;
         }
         if (*raised > at) {
-            host_.span(pipe_,
+            core_.span(pipe_,
                        cross ? observe::State::CrossCore : observe::State::Flag,
                        at,
                        *raised,
@@ -84,7 +85,7 @@ bool PipeUnit::start(const isa::Instruction& instruction, Cycles due) {
         }
     }
     left_[started_++ % left_.size()] = at;
-    const PipeHost::Timing timing = host_.begin(instruction, pipe_, at);
+    const Timing timing = core_.begin(instruction, pipe_, at);
     if (timing.gm) {
         transfer_ = Transfer{instruction, at, timing};
     } else {
@@ -98,17 +99,17 @@ void PipeUnit::finish(
     const isa::Instruction& instruction, Cycles start, Cycles alone, Cycles end, Cycles settled) {
     const observe::State state = is_sync(instruction) ? observe::State::Sync : observe::State::Busy;
     if (alone > start) {
-        host_.span(pipe_, state, start, alone, &instruction);
+        core_.span(pipe_, state, start, alone, &instruction);
     }
     if (end > alone) {
-        host_.span(pipe_, observe::State::Gm, alone, end, &instruction);
+        core_.span(pipe_, observe::State::Gm, alone, end, &instruction);
     }
     ended_ = end;
     settled_ = std::max(settled_, settled);
     if (settled_ > end && isa::accesses(instruction).count > 0) {
         last_ = instruction;
     }
-    host_.apply(instruction, is_set(instruction) ? std::max(end, settled_) : end);
+    core_.apply(instruction, is_set(instruction) ? std::max(end, settled_) : end);
 }
 
 } // namespace npusim::model

@@ -11,18 +11,15 @@
 
 namespace npusim::model {
 
-/// What a pipe needs of the core around it.
-class PipeHost {
+class Core;
+
+/// One in-order pipe behind a bounded queue. It keeps its own time, which runs ahead of the kernel:
+/// an instruction's start and end are worked out as soon as all they depend on is known. Only a
+/// flag nobody has raised yet and a transfer of GM that has not been served yet hold it up.
+class PipeUnit {
   public:
-    PipeHost() = default;
-    PipeHost(const PipeHost&) = delete;
-    PipeHost& operator=(const PipeHost&) = delete;
-    PipeHost(PipeHost&&) = delete;
-    PipeHost& operator=(PipeHost&&) = delete;
-    virtual ~PipeHost() = default;
-    /// Consumes the flag that `wait` waits for and returns when it went up; nothing while that is
-    /// not known.
-    virtual std::optional<Cycles> consume(const isa::Instruction& wait) = 0;
+    PipeUnit(Pipe pipe, std::size_t queue_depth, Core& core);
+
     /// When an instruction ends on an idle chip and when its result may be used there; a transfer
     /// of GM ends when it has been served.
     struct Timing {
@@ -30,22 +27,6 @@ class PipeHost {
         Cycles settled;
         bool gm = false;
     };
-    virtual Timing begin(const isa::Instruction& instruction, Pipe pipe, Cycles start) = 0;
-    /// `instruction` takes effect at `at`: on data, on flags.
-    virtual void apply(const isa::Instruction& instruction, Cycles at) = 0;
-    virtual void span(Pipe pipe,
-                      observe::State state,
-                      Cycles start,
-                      Cycles end,
-                      const isa::Instruction* instruction) = 0;
-};
-
-/// One in-order pipe behind a bounded queue. It keeps its own time, which runs ahead of the kernel:
-/// an instruction's start and end are worked out as soon as all they depend on is known. Only a
-/// flag nobody has raised yet and a transfer of GM that has not been served yet hold it up.
-class PipeUnit {
-  public:
-    PipeUnit(Pipe pipe, std::size_t queue_depth, PipeHost& host);
 
     /// Whether it is not known yet when the queue has room for one more.
     [[nodiscard]] bool full() const { return queued_ == waiting_.size(); }
@@ -80,7 +61,7 @@ class PipeUnit {
     struct Transfer {
         isa::Instruction instruction;
         Cycles start;
-        PipeHost::Timing timing;
+        Timing timing;
     };
 
     bool start(const isa::Instruction& instruction, Cycles due);
@@ -94,7 +75,7 @@ class PipeUnit {
     [[nodiscard]] const Entry& head() const { return waiting_[first_]; }
 
     Pipe pipe_;
-    PipeHost& host_;
+    Core& core_;
     std::vector<Entry> waiting_; ///< a ring: those whose start is not known
     std::size_t first_ = 0;
     std::size_t queued_ = 0;
