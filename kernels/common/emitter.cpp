@@ -30,6 +30,10 @@ void Emitter::await(Pipe from, Pipe to, Ticket ticket) {
     }
 }
 
+void Emitter::add(const isa::Instruction& instruction) {
+    block_.push_back(instruction);
+}
+
 void Emitter::consume_one(Pipe from, Pipe to, Channel& pair) {
     (*this)(isa::WaitFlag{from, to, static_cast<std::int32_t>(pair.waited % ids_)});
     ++pair.waited;

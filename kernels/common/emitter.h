@@ -27,7 +27,12 @@ class Emitter {
   public:
     explicit Emitter(const config::HardwareConfig& hardware) : ids_(hardware.sync.flag_ids) {}
 
-    template <class Op> void operator()(Op op) { block_.emplace_back(std::move(op)); }
+    // The alternative is named and the block grows elsewhere: else every op costs every source that
+    // emits it an overload resolution over all ops and the growth of a vector to compile.
+    template <class Op> void operator()(const Op& op) {
+        add(isa::Instruction(std::in_place_type<Op>, op));
+    }
+    void operator()(const isa::Instruction& instruction) { add(instruction); }
     Ticket signal(Pipe from, Pipe to);
     void await(Pipe from, Pipe to, Ticket ticket);
 
@@ -42,6 +47,7 @@ class Emitter {
     Channel& channel(Pipe from, Pipe to) {
         return channels_[static_cast<std::size_t>(from)][static_cast<std::size_t>(to)];
     }
+    void add(const isa::Instruction& instruction);
     void consume_one(Pipe from, Pipe to, Channel& pair);
 
     std::int64_t ids_;

@@ -7,6 +7,10 @@ isa::Tile Script::tile(Memory memory, DType dtype, std::int64_t rows, std::int64
     return allocators_.try_emplace(memory, hardware_, memory).first->second.tile(dtype, rows, cols);
 }
 
+void Script::add(const isa::Instruction& instruction) {
+    block_.push_back(instruction);
+}
+
 std::int32_t Script::lane_id(std::int32_t id, std::int64_t lane) const {
     const std::int64_t per_lane = hardware_.sync.cross_flag_ids / lanes();
     return id + static_cast<std::int32_t>(lane * per_lane);

@@ -35,7 +35,10 @@ class Script {
     /// A tile in local memory. Throws ConfigError where the memory is full.
     isa::Tile tile(Memory memory, DType dtype, std::int64_t rows, std::int64_t cols);
 
-    template <class Op> void operator()(Op op) { block_.emplace_back(std::move(op)); }
+    template <class Op> void operator()(const Op& op) {
+        add(isa::Instruction(std::in_place_type<Op>, op)); // as Emitter does
+    }
+    void operator()(const isa::Instruction& instruction) { add(instruction); }
 
     /// set_flag and wait_flag.
     void set(Pipe from, Pipe to, std::int32_t id) { (*this)(isa::SetFlag{from, to, id}); }
@@ -67,6 +70,7 @@ class Script {
     isa::Block& block() { return block_; }
 
   private:
+    void add(const isa::Instruction& instruction);
     [[nodiscard]] bool fused() const { return hardware_.composition == config::Composition::Fused; }
     /// Flags of the lanes are told apart by their number.
     [[nodiscard]] std::int32_t lane_id(std::int32_t id, std::int64_t lane) const;

@@ -105,7 +105,10 @@ class Stream {
     /// Bytes still free in `memory`.
     [[nodiscard]] std::int64_t room(Memory memory) const;
 
-    template <class Op> void operator()(const Op& op) { add(isa::Instruction(op)); }
+    template <class Op> void operator()(const Op& op) {
+        add(isa::Instruction(std::in_place_type<Op>, op)); // as Emitter does
+    }
+    void operator()(const isa::Instruction& instruction) { add(instruction); }
 
     /// What may be dispatched; the last ops stay behind, since a flag may still have to follow
     /// them.
