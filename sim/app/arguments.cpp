@@ -4,6 +4,7 @@
 #include "sim/base/error.h"
 #include "sim/base/suggest.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>

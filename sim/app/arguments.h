@@ -6,12 +6,15 @@
 #include "sim/config/model.h"
 #include "traces/status_line.h"
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
 #include <vector>
+
+namespace CLI {
+class App;
+} // namespace CLI
 
 /// What the commands have in common: reading of options, exit codes. Functions throw ConfigError
 /// with the option, its value and what is allowed.

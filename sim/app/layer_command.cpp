@@ -9,6 +9,7 @@
 #include "sim/base/error.h"
 #include "traces/status_line.h"
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <fmt/format.h>
 #include <memory>

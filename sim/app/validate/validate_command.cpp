@@ -8,6 +8,7 @@
 #include "sim/base/error.h"
 #include "traces/status_line.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
