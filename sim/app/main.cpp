@@ -147,7 +147,7 @@ inverse::Matrices load_matrices(const Options& options) {
 }
 
 /// The set that scales are taken from instead of the input, if one was named.
-std::optional<inverse::Matrices> load_calibration(const Options& options) {
+std::optional<inverse::Matrices> load_calibration_inputs(const Options& options) {
     if (options.calibrate.empty() || options.timing_only) {
         return std::nullopt;
     }
@@ -187,7 +187,7 @@ int run_kernels(const Options& options) {
     const inverse::Matrices matrices = load_matrices(options);
     Workload workload{{matrices.count, options.chunk, dtype, parse_scaling(options)}};
     std::optional<inverse::ReferenceSet> reference;
-    const std::optional<inverse::Matrices> calibration = load_calibration(options);
+    const std::optional<inverse::Matrices> calibration = load_calibration_inputs(options);
     if (!options.timing_only) {
         workload.matrices = &matrices;
         workload.reference = &reference.emplace(matrices);
@@ -312,7 +312,7 @@ int select_kernel(const Options& options) {
             status.say(text);
         }
     };
-    const std::optional<inverse::Matrices> calibration = load_calibration(options);
+    const std::optional<inverse::Matrices> calibration = load_calibration_inputs(options);
     const Workload workload{{matrices.count, options.chunk, dtype, parse_scaling(options)},
                             &matrices,
                             &reference,
