@@ -14,6 +14,10 @@ double serve(double& free_at, double now, double cycles) {
     return free_at;
 }
 
+Cycles rounded_up(double cycles) {
+    return Cycles{static_cast<std::int64_t>(std::ceil(cycles))};
+}
+
 } // namespace
 
 L2Cache::Traffic GmServer::past_l2(const GmTraffic& traffic) {
@@ -27,26 +31,31 @@ L2Cache::Traffic GmServer::past_l2(const GmTraffic& traffic) {
 GmServer::Outcome GmServer::transfer(Cycles now, Cycles alone, const GmTraffic& traffic) {
     const auto start = static_cast<double>(now.count());
     const auto bytes = static_cast<double>(traffic.line_bytes);
-    double served = traffic.write
-                        ? serve(l2_write_free_, start, bytes / config_.l2_write_bytes_per_cycle)
-                        : serve(l2_read_free_, start, bytes / config_.l2_read_bytes_per_cycle);
-    std::int64_t hbm_bytes = 0;
-    bool misses = false;
+    const double served =
+        traffic.write ? serve(l2_write_free_, start, bytes / config_.l2_write_bytes_per_cycle)
+                      : serve(l2_read_free_, start, bytes / config_.l2_read_bytes_per_cycle);
+    const Cycles in_l2 = std::max(alone, rounded_up(served));
+    L2Cache::Traffic past;
+    double hbm = 0; // when HBM is done
     if (traffic.bypass) {
-        hbm_bytes = traffic.line_bytes;
-        misses = !traffic.write;
-        served = std::max(served, serve(hbm_free_, start, bytes / config_.hbm_bytes_per_cycle));
-    } else if (const auto [fetched, back] = past_l2(traffic); fetched + back > 0) {
-        hbm_bytes = fetched + back;
-        misses = fetched > 0;
-        served = std::max(served,
-                          serve(hbm_free_,
-                                start,
-                                static_cast<double>(fetched) / config_.hbm_fill_bytes_per_cycle +
-                                    static_cast<double>(back) / config_.hbm_write_bytes_per_cycle));
+        (traffic.write ? past.written_back : past.fetched) = traffic.line_bytes;
+        hbm = serve(hbm_free_, start, bytes / config_.hbm_bytes_per_cycle);
+    } else {
+        past = past_l2(traffic);
+        if (past.fetched + past.written_back == 0) {
+            return {in_l2, 0};
+        }
+        hbm = serve(hbm_free_,
+                    start,
+                    static_cast<double>(past.fetched) / config_.hbm_fill_bytes_per_cycle +
+                        static_cast<double>(past.written_back) / config_.hbm_write_bytes_per_cycle);
     }
-    const Cycles reached = misses ? alone + config_.miss_latency : alone;
-    return {std::max(reached, Cycles{static_cast<std::int64_t>(std::ceil(served))}), hbm_bytes};
+    const std::int64_t moved = past.fetched + past.written_back;
+    const Cycles reached = past.fetched > 0 ? alone + config_.miss_latency : alone;
+    const Cycles late = std::max(Cycles{0}, std::max(reached, rounded_up(hbm)) - in_l2);
+    // Part of a line that is expected to miss is that part of a chance to be late.
+    const std::int64_t chance = std::min(moved, config_.line_bytes);
+    return {in_l2 + Cycles{late.count() * chance / config_.line_bytes}, moved};
 }
 
 } // namespace npusim::timing

@@ -4,23 +4,65 @@
 #include "sim/config/hardware.h"
 #include "sim/isa/tile.h"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 namespace npusim::timing {
 
 /// What L2 holds when a kernel starts.
 struct L2Start {
-    /// Share of its granules that have to be written back before they can be given up: results of
-    /// kernels before.
+    /// Share of it that has to be written back before it can be given up: results of kernels
+    /// before.
     double dirty = 0;
     /// Share of what is read first that is there, whatever the transfer says: left by a run before.
     double resident = 0;
 };
 
-/// Which parts of global memory L2 holds. Set-associative with hashed sets and least recently used
-/// replacement; a granule of `gm.l2_granule` is kept or given up as a whole, its lines are fetched
-/// as they are touched. A written line is not fetched and goes to HBM when its granule leaves.
+/// How many lines have been used since a line was used last, each counted once: how far a line is
+/// from being the one that is given up. Time is divided into epochs in which a share of L2 is used,
+/// and known to the epoch.
+class Recency {
+  public:
+    explicit Recency(std::int64_t lines_per_epoch);
+
+    using Epoch = std::int32_t;
+    [[nodiscard]] Epoch now() const { return now_; }
+    /// Lines used after `epoch`, and half of those used last in it.
+    [[nodiscard]] std::int64_t since(Epoch epoch) const;
+    /// `lines` that nobody has used before are used now.
+    void use_fresh(std::int64_t lines) { add(slot_of_.back(), lines); }
+    /// `lines` that were used last in `before` are.
+    void use(std::int64_t lines, Epoch before);
+    /// Goes on to the next epoch if enough has been used in this one.
+    void turn();
+    /// Whether `lines` or more have been used since every line of `epoch`.
+    [[nodiscard]] bool older(Epoch epoch, std::int64_t lines) const;
+
+  private:
+    void add(std::size_t slot, std::int64_t lines);
+    void merge();
+
+    static constexpr std::size_t kSlots = 4096;
+    std::int64_t per_epoch_;
+    Epoch now_ = 0;
+    std::vector<std::uint16_t> slot_of_{0}; ///< by epoch
+    std::vector<std::int64_t> lines_;       ///< by slot: those used last in its epochs
+    std::vector<std::int64_t> sums_;        ///< of lines_, as a Fenwick tree
+    std::int64_t all_ = 0;                  ///< sum of lines_
+};
+
+/// What of global memory L2 holds, as an expectation. Its sets are hashed and give up what was used
+/// longest ago, so when n lines have been used since, a line is gone if the ways of its set or more
+/// are among them: draws of a Poisson distribution of mean n / sets. Of a transfer the expected
+/// part has to be fetched, to the 1024th of a line: no run is lucky with its addresses, and what is
+/// done again takes the same time again.
+///
+/// A granule, `gm.l2_granule` bytes, ages as a whole; its lines are fetched as they are touched. A
+/// written line is not fetched, and goes to HBM when as many lines as L2 holds have been used
+/// since.
 ///
 /// Two ways of hashed sets give the miss rates measured on the 910B2, where sweeps over a part of
 /// L2 miss more and more as that part grows (gm_read rows, npu-skillyard platform_model.md).
@@ -28,7 +70,7 @@ class L2Cache {
   public:
     L2Cache(const config::GmConfig& config, L2Start start);
 
-    /// Bytes that have to cross to HBM, in whole lines.
+    /// Bytes that have to cross to HBM.
     struct Traffic {
         std::int64_t fetched = 0;
         std::int64_t written_back = 0;
@@ -49,37 +91,53 @@ class L2Cache {
         std::int64_t size;
         int shift; ///< -1: not a power of two
     };
-    struct Way {
-        std::int64_t granule = -1; ///< -1: none that anybody will ask for
-        Lines valid = 0;
-        Lines dirty = 0;
-    };
     struct Granule {
         Lines touched = 0; ///< by anybody, ever
-        std::uint32_t set = kUnknown;
+        Lines dirty = 0;
+        Lines stale = 0; ///< not touched since the granule was used again after it may have gone
+        Recency::Epoch used = 0; ///< last
+        std::int16_t lost = 0;   ///< the share of stale lines that is gone
     };
-    static constexpr std::uint32_t kUnknown = ~0U;
+    /// An access and what it adds up to.
+    struct Touch {
+        bool write;
+        bool cold;
+        std::int64_t fetched = 0;  ///< in 1024ths of lines
+        std::int64_t taken_in = 0; ///< the same, fetched or written anew
+        // Of the granules before, which were used together as a rule:
+        Recency::Epoch epoch = -1;
+        std::int64_t gone = 0; ///< what is gone of those used last in `epoch`
+        std::int64_t used = 0; ///< lines of that epoch used now
+    };
+    using Shares = std::array<std::int16_t, 512>; ///< in 1024ths, by lines used since
 
-    /// What a transfer touches of a granule.
-    struct Piece {
+    void touch(std::int64_t number, Lines lines, Touch& touch);
+    std::int64_t lose(Granule& granule, Lines lines, std::int64_t gone);
+    void settle(Touch& touch);
+    std::int64_t write_back(std::int64_t taken_in);
+    [[nodiscard]] std::int64_t share(const Shares& shares, std::int64_t lines) const;
+
+    Pieces line_;
+    Pieces granule_;
+    Pieces in_granule_;        ///< lines of one
+    std::int64_t size_;        ///< in lines
+    std::int64_t per_step_;    ///< lines of a step of Shares
+    Shares gone_{};            ///< of a line
+    Shares replaced_{};        ///< of what L2 held at the start, by lines taken in
+    std::int64_t missing_;     ///< of what is cold and touched first, in 1024ths
+    std::int64_t dirty_start_; ///< lines to write back that others have left
+
+    Recency recency_;
+    std::vector<Granule> granules_; ///< by number from address 0
+    std::int64_t taken_in_ = 0;     ///< in 1024ths of lines
+    struct Written {
+        Recency::Epoch used;
         std::int64_t granule;
-        Lines lines;
     };
-    void add_piece(std::int64_t number, Lines lines);
-    void touch(const Piece& piece, bool write, bool cold, Traffic& traffic);
-    Way& find_or_replace(std::int64_t number, std::uint32_t set, Traffic& traffic);
-    [[nodiscard]] std::int64_t bytes(Lines lines) const;
-    [[nodiscard]] bool was_left(std::int64_t granule) const;
-
-    Pieces lines_;
-    Pieces granules_;
-    Pieces in_granule_; ///< lines of one
-    std::size_t ways_;
-    std::size_t sets_;
-    double resident_;
-    std::vector<Way> entries_;   ///< by set, in it by time since last use
-    std::vector<Granule> known_; ///< by number, as far as anybody has come
-    std::vector<Piece> pieces_;  ///< of the transfer at hand
+    std::deque<Written> written_;  ///< each dirty granule once
+    Recency::Epoch looked_at_ = 0; ///< written_ was, last
+    std::int64_t left_given_ = 0;  ///< of dirty_start_
+    std::int64_t due_ = 0;         ///< lines to write back as others come in
 };
 
 } // namespace npusim::timing

@@ -6,7 +6,13 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/machine.h"
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <random>
 #include <string>
+#include <vector>
 
 using namespace npusim;
 
@@ -281,38 +287,198 @@ TEST_CASE("GM serves transfers in order of arrival at its rates") {
     CHECK(ends(2000, 2001, false, false, true) == 2050);
 }
 
-TEST_CASE("L2 keeps what was used last, and what was written goes to HBM when it leaves") {
-    const auto at = [](std::int64_t kib) {
-        return isa::dense(Memory::Gm, DType::Fp16, kib * 1024, 1, 512);
+namespace {
+
+/// A cache of hashed sets that give up the granule used longest ago: what L2Cache is the
+/// expectation of.
+class HashedSets {
+  public:
+    HashedSets(std::int64_t sets, std::int64_t ways, unsigned seed)
+        : sets_(static_cast<std::size_t>(sets)), ways_(static_cast<std::size_t>(ways)),
+          random_(seed) {}
+    /// Whether `line`, one of two of a granule, misses.
+    bool miss(std::int64_t line) {
+        const auto [found, fresh] = set_of_.try_emplace(line / 2, 0);
+        if (fresh) {
+            found->second =
+                std::uniform_int_distribution<std::size_t>(0, sets_.size() - 1)(random_);
+        }
+        std::vector<Granule>& set = sets_[found->second];
+        const auto at = std::ranges::find(set, line / 2, &Granule::number);
+        Granule granule{line / 2, {}};
+        if (at != set.end()) {
+            granule = *at;
+            set.erase(at);
+        } else if (set.size() == ways_) {
+            set.erase(set.begin());
+        }
+        const bool missed = !std::exchange(granule.valid[static_cast<std::size_t>(line % 2)], true);
+        set.push_back(granule);
+        return missed;
+    }
+
+  private:
+    struct Granule {
+        std::int64_t number = 0;
+        std::array<bool, 2> valid{};
     };
-    timing::L2Cache l2(small_gm(), timing::L2Start{});
-    const auto read = [&](std::int64_t kib) { return l2.access(at(kib), false, true).fetched; };
-    for (const std::int64_t kib : {0, 1, 2, 3}) {
-        CHECK(read(kib) == 1024);
-        CHECK(read(kib) == 0);
+    std::vector<std::vector<Granule>> sets_;
+    std::size_t ways_;
+    std::mt19937 random_;
+    std::map<std::int64_t, std::size_t> set_of_;
+};
+
+/// 4 MiB in lines of 512 bytes, granules of 1 KiB.
+config::GmConfig middling_gm(std::int64_t ways) {
+    config::GmConfig config = small_gm();
+    config.l2_size_bytes = 4 << 20;
+    config.l2_ways = ways;
+    config.l2_granule_bytes = 1024;
+    config.line_bytes = 512;
+    return config;
+}
+
+isa::Tile line_of_gm(std::int64_t line) {
+    return isa::dense(Memory::Gm, DType::Int8, line * 512, 1, 512);
+}
+
+} // namespace
+
+TEST_CASE("recency counts each line once, to an epoch") {
+    constexpr std::int64_t kPerEpoch = 8;
+    constexpr std::int64_t kLines = 300;
+    timing::Recency recency(kPerEpoch);
+    std::vector<std::int64_t> order; // last used last
+    std::map<std::int64_t, timing::Recency::Epoch> used;
+    std::mt19937 random(1);
+    for (int i = 0; i < 60'000; ++i) {
+        // Some lines are used again soon, some after all others.
+        const std::int64_t line =
+            i % 3 == 0 ? i / 3 % kLines
+                       : std::uniform_int_distribution<std::int64_t>(0, kLines / 10)(random);
+        const auto at = std::ranges::find(order, line);
+        if (at == order.end()) {
+            recency.use_fresh(1);
+        } else {
+            const auto since = order.end() - at - 1;
+            REQUIRE(std::abs(recency.since(used[line]) - since) <= kPerEpoch);
+            recency.use(1, used[line]);
+            order.erase(at);
+        }
+        order.push_back(line);
+        used[line] = recency.now();
+        recency.turn();
     }
-    CHECK(read(0) == 0);    // and 1 is now the one used longest ago
-    CHECK(read(4) == 1024); // instead of 1
-    CHECK(read(0) == 0);
-    CHECK(read(1) == 1024);
-    CHECK(l2.access(at(2), false, false).fetched == 1024); // gone, though touched without `cold`
-    CHECK(l2.access(at(9), false, false).fetched == 0);    // never touched and not cold
-    CHECK(l2.access(at(10), true, true).fetched == 0);     // written whole
-    std::int64_t written_back = 0;
-    for (const std::int64_t kib : {20, 21, 22, 23}) {
-        written_back += l2.access(at(kib), false, true).written_back;
+    CHECK(recency.now() > 4096); // epochs have been merged
+}
+
+TEST_CASE("L2 misses as often as a cache of hashed sets does on average") {
+    constexpr std::int64_t kLines = (4 << 20) / 512;
+    const std::int64_t ways = GENERATE(2, 4, 8);
+    const auto pattern =
+        GENERATE(std::string("sweep of a third"),
+                 std::string("sweep of all"),
+                 std::string("sweep of twice"),
+                 std::string("sweep of two thirds, one line of each granule first"),
+                 std::string("granules anywhere"),
+                 std::string("a stream beside a third in use"));
+    std::mt19937 random(7);
+    timing::L2Cache l2(middling_gm(ways), timing::L2Start{});
+    HashedSets sets(kLines / 2 / ways, ways, 3);
+    std::int64_t next = 0;
+    double expected = 0;
+    double missed = 0;
+    constexpr std::int64_t kAccesses = 20 * kLines;
+    for (std::int64_t i = 0; i < kAccesses; ++i) {
+        std::int64_t line = 0;
+        if (pattern == "sweep of a third") {
+            line = i % (kLines / 3);
+        } else if (pattern == "sweep of all") {
+            line = i % kLines;
+        } else if (pattern == "sweep of twice") {
+            line = i % (2 * kLines);
+        } else if (pattern == "granules anywhere") {
+            line = i % 2 == 0
+                       ? 2 * std::uniform_int_distribution<std::int64_t>(0, 3 * kLines / 4)(random)
+                       : next + 1;
+            next = line;
+        } else if (pattern.starts_with("sweep of two thirds")) {
+            const std::int64_t granule = i % (kLines / 3);
+            line = 2 * granule + i / (kLines / 3) % 2;
+        } else {
+            line = i % 2 == 0 ? i / 2 % (kLines / 3) : kLines + next++;
+        }
+        const bool counted = i > 4 * kLines;
+        const bool miss = sets.miss(line);
+        const auto fetched = l2.access(line_of_gm(line), false, true).fetched;
+        expected += counted ? static_cast<double>(fetched) / 512 : 0;
+        missed += counted && miss ? 1 : 0;
     }
-    CHECK(written_back == 1024);
+    const double accesses = kAccesses - 4 * kLines;
+    INFO(pattern << ", " << ways << " ways: " << expected / accesses << " expected, "
+                 << missed / accesses << " missed");
+    CHECK(std::abs(expected - missed) / accesses < 0.03);
+}
+
+TEST_CASE("what was written goes to HBM once, when as much as L2 holds has been used since") {
+    constexpr std::int64_t kLines = (4 << 20) / 512;
+    timing::L2Cache l2(middling_gm(2), timing::L2Start{});
+    std::int64_t back = 0;
+    for (std::int64_t line = 0; line < 64; ++line) {
+        back += l2.access(line_of_gm(line), true, true).written_back;
+    }
+    for (std::int64_t i = 0; i < kLines - kLines / 16; ++i) {
+        back += l2.access(line_of_gm(1000 + i), false, true).written_back;
+    }
+    CHECK(back == 0);
+    for (std::int64_t i = 0; i < kLines; ++i) {
+        back += l2.access(line_of_gm(100'000 + i), false, true).written_back;
+    }
+    CHECK(back == 64 * 512);
+    // Written over and over it stays.
+    timing::L2Cache busy(middling_gm(2), timing::L2Start{});
+    for (std::int64_t i = 0; i < 20 * kLines; ++i) {
+        back += busy.access(line_of_gm(i % 1000), true, true).written_back;
+    }
+    CHECK(back == 64 * 512);
 }
 
 TEST_CASE("L2 fetches lines, not granules, and starts as it is told to") {
     const isa::Tile column{Memory::Gm, DType::Fp16, 0, 4, 64, 512}; // 128 bytes of each 512
     timing::L2Cache clean(small_gm(), timing::L2Start{});
     CHECK(clean.access(column, false, true).fetched == 4 * 256);
-    timing::L2Cache dirty(small_gm(), timing::L2Start{1, 0});
-    CHECK(dirty.access(column, false, true).written_back == 2 * 1024);
+    CHECK(clean.access(column, false, true).fetched == 0);
+    timing::L2Cache warm(small_gm(), timing::L2Start{});
+    CHECK(warm.access(column, false, false).fetched == 0); // never touched and not cold
+    CHECK(warm.access(column, true, true).fetched == 0);   // written whole
     timing::L2Cache resident(small_gm(), timing::L2Start{0, 1});
     CHECK(resident.access(column, false, true).fetched == 0);
+
+    constexpr std::int64_t kLines = (4 << 20) / 512;
+    timing::L2Cache dirty(middling_gm(2), timing::L2Start{0.5, 0});
+    std::int64_t back = 0;
+    for (std::int64_t line = 0; line < 16 * kLines; ++line) {
+        back += dirty.access(line_of_gm(line), false, true).written_back;
+    }
+    CHECK(back == kLines / 2 * 512);
+}
+
+TEST_CASE("a line that is hardly expected to miss hardly costs the latency of a miss") {
+    config::GmConfig config = middling_gm(2);
+    config.miss_latency = Cycles{100};
+    config.hbm_fill_bytes_per_cycle = 1e6;
+    timing::GmServer server(config, timing::L2Start{});
+    const auto latency = [&](std::int64_t line) {
+        timing::GmTraffic traffic{512, 512, false, true, false, line_of_gm(line)};
+        return server.transfer(Cycles{0}, Cycles{1'000'000}, traffic).end.count() - 1'000'000;
+    };
+    CHECK(latency(0) == 100);
+    CHECK(latency(0) == 0);
+    for (std::int64_t line = 2; line < (4 << 20) / 512 / 2; ++line) {
+        latency(line);
+    }
+    // Half of L2 has been used since: 1 - 2/e of a chance.
+    CHECK(latency(0) == Approx(26).margin(2));
 }
 
 TEST_CASE("sweeps over a part of L2 miss about as often as measured on the 910B2") {

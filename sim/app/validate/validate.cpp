@@ -46,8 +46,8 @@ constexpr std::array kPlatforms{
 };
 
 /// A long run is that of so many rounds, continued at the pace from the first to the second.
-constexpr std::int64_t kFewRounds = 12;
-constexpr std::int64_t kMoreRounds = 24;
+constexpr std::int64_t kFewRounds = 24;
+constexpr std::int64_t kMoreRounds = 48;
 /// Measured values closer than this are not in any order.
 constexpr double kApart = 0.05;
 
