@@ -31,12 +31,15 @@ bool is_set(const isa::Instruction& instruction) {
 } // namespace
 
 PipeUnit::PipeUnit(Pipe pipe, std::size_t queue_depth, Core& core)
-    : pipe_(pipe), core_(core), waiting_(queue_depth), left_(queue_depth) {}
+    : pipe_(pipe), core_(core), left_(queue_depth) {}
 
 void PipeUnit::push(const isa::Instruction& instruction, Cycles issued) {
     ++pushed_;
     if (drained() && start(instruction, issued)) {
         return;
+    }
+    if (waiting_.empty()) {
+        waiting_.resize(left_.size());
     }
     waiting_[(first_ + queued_) % waiting_.size()] = {instruction, issued};
     ++queued_;

@@ -29,7 +29,7 @@ class PipeUnit {
     };
 
     /// Whether it is not known yet when the queue has room for one more.
-    [[nodiscard]] bool full() const { return queued_ == waiting_.size(); }
+    [[nodiscard]] bool full() const { return queued_ == left_.size(); }
     /// When the queue has room for one more, unless full().
     [[nodiscard]] Cycles room() const { return left_[pushed_ % left_.size()]; }
     /// Queues `instruction`, which reaches the pipe at `issued`. Not if full().
@@ -76,7 +76,7 @@ class PipeUnit {
 
     Pipe pipe_;
     Core& core_;
-    std::vector<Entry> waiting_; ///< a ring: those whose start is not known
+    std::vector<Entry> waiting_; ///< a ring: those whose start is not known; made when first used
     std::size_t first_ = 0;
     std::size_t queued_ = 0;
     std::vector<Cycles> left_; ///< a ring: when the last ones left the queue

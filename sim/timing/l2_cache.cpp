@@ -20,6 +20,14 @@ std::uint64_t bits(std::int64_t first, std::int64_t last) {
     return (~0ULL >> (63 - (last - first))) << first;
 }
 
+/// Bits set. The library's is a call where the host is not known to have an instruction for it.
+constexpr std::int64_t count(std::uint64_t lines) {
+    lines -= lines >> 1U & 0x5555555555555555U;
+    lines = (lines & 0x3333333333333333U) + (lines >> 2U & 0x3333333333333333U);
+    lines = (lines + (lines >> 4U)) & 0x0F0F0F0F0F0F0F0FU;
+    return static_cast<std::int64_t>(lines * 0x0101010101010101U >> 56U);
+}
+
 /// The chance of each number below `ways` in a Poisson distribution.
 std::vector<double> chances(double mean, std::int64_t ways) {
     std::vector<double> chances;
@@ -181,11 +189,11 @@ void L2Cache::touch(std::int64_t number, Lines lines, Touch& touch) {
     Granule& granule = granules_[static_cast<std::size_t>(number)];
     const bool used_now = granule.used == recency_.now() && granule.touched != 0;
     if (const Lines fresh = lines & ~granule.touched; fresh != 0) {
-        const std::int64_t count = std::popcount(fresh);
-        const std::int64_t missing = touch.cold ? missing_ * count : 0;
+        const std::int64_t more = count(fresh);
+        const std::int64_t missing = touch.cold ? missing_ * more : 0;
         touch.fetched += touch.write ? 0 : missing;
-        touch.taken_in += touch.write ? kWhole * count : missing;
-        recency_.use_fresh(count);
+        touch.taken_in += touch.write ? kWhole * more : missing;
+        recency_.use_fresh(more);
     }
     if (granule.touched != 0) {
         if (!used_now && granule.used != touch.epoch) {
@@ -196,7 +204,7 @@ void L2Cache::touch(std::int64_t number, Lines lines, Touch& touch) {
         const std::int64_t lost = lose(granule, lines, used_now ? 0 : touch.gone);
         touch.fetched += touch.write ? 0 : lost;
         touch.taken_in += lost;
-        touch.used += used_now ? 0 : std::popcount(granule.touched);
+        touch.used += used_now ? 0 : count(granule.touched);
     }
     granule.touched |= lines;
     granule.used = recency_.now();
@@ -218,10 +226,10 @@ std::int64_t L2Cache::lose(Granule& granule, Lines lines, std::int64_t gone) {
             granule.stale == 0 ? gone : std::max<std::int64_t>(gone, granule.lost));
         granule.stale = granule.touched;
     } else { // hardly anything more
-        lost = gone * std::popcount(lines & granule.touched & ~granule.stale);
+        lost = gone * count(lines & granule.touched & ~granule.stale);
     }
     if (const Lines stale = lines & granule.stale; stale != 0) {
-        lost += granule.lost * std::popcount(stale);
+        lost += granule.lost * count(stale);
         granule.stale &= ~stale;
     }
     return lost;
@@ -246,7 +254,7 @@ std::int64_t L2Cache::write_back(std::int64_t taken_in) {
         written_.pop_front();
         Granule& granule = granules_[static_cast<std::size_t>(number)];
         if (recency_.older(granule.used, size_)) {
-            due_ += std::popcount(granule.dirty);
+            due_ += count(granule.dirty);
             granule.dirty = 0;
         } else { // used again since
             written_.push_back({granule.used, number});

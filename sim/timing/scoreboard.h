@@ -4,8 +4,10 @@
 #include "sim/base/cycles.h"
 #include "sim/base/units.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <optional>
 #include <vector>
 
@@ -16,50 +18,61 @@ namespace npusim::timing {
 class Scoreboard {
   public:
     Scoreboard(std::int64_t flag_ids, std::int64_t cross_flag_ids)
-        : ids_(static_cast<std::size_t>(flag_ids)), flags_(kPipeCount * kPipeCount * ids_),
+        : ids_(static_cast<std::size_t>(flag_ids)),
           cross_(static_cast<std::size_t>(cross_flag_ids)) {}
 
     /// Raises of one flag come in order of time.
     void raise(Pipe from, Pipe to, std::int32_t id, Cycles at) {
-        flags_[index(from, to, id)].push(at);
+        pair(from, to)[static_cast<std::size_t>(id)].push(at);
     }
     void raise_cross(std::int32_t id, Cycles at) { cross_[static_cast<std::size_t>(id)].push(at); }
     /// Consumes one raise and returns its time; nothing if there is none.
     std::optional<Cycles> consume(Pipe from, Pipe to, std::int32_t id) {
-        return flags_[index(from, to, id)].pop();
+        return pair(from, to)[static_cast<std::size_t>(id)].pop();
     }
     std::optional<Cycles> consume_cross(std::int32_t id) {
         return cross_[static_cast<std::size_t>(id)].pop();
     }
 
   private:
+    /// Hardly ever is there more than one, so that one stands here.
     class Raises {
       public:
-        void push(Cycles at) { times_.push_back(at); }
+        void push(Cycles at) {
+            if (count_++ == 0) {
+                first_ = at;
+            } else {
+                later_.push_back(at);
+            }
+        }
         std::optional<Cycles> pop() {
-            if (first_ == times_.size()) {
+            if (count_ == 0) {
                 return std::nullopt;
             }
-            const Cycles at = times_[first_++];
-            if (first_ == times_.size() || first_ == kKept) {
-                times_.erase(times_.begin(), times_.begin() + static_cast<std::ptrdiff_t>(first_));
-                first_ = 0;
+            const Cycles at = first_;
+            if (--count_ > 0) {
+                first_ = later_.front();
+                later_.pop_front();
             }
             return at;
         }
 
       private:
-        static constexpr std::size_t kKept = 32; ///< consumed ones, before they are dropped
-        std::vector<Cycles> times_;
-        std::size_t first_ = 0; ///< those before it are consumed
+        std::size_t count_ = 0;
+        Cycles first_;
+        std::list<Cycles> later_;
     };
-    [[nodiscard]] std::size_t index(Pipe from, Pipe to, std::int32_t id) const {
-        return (static_cast<std::size_t>(from) * kPipeCount + static_cast<std::size_t>(to)) * ids_ +
-               static_cast<std::size_t>(id);
+    std::vector<Raises>& pair(Pipe from, Pipe to) {
+        std::vector<Raises>& flags =
+            flags_[static_cast<std::size_t>(from)][static_cast<std::size_t>(to)];
+        if (flags.empty()) { // most pairs are never used
+            flags.resize(ids_);
+        }
+        return flags;
     }
 
     std::size_t ids_;
-    std::vector<Raises> flags_;
+    std::array<std::array<std::vector<Raises>, kPipeCount>, kPipeCount> flags_;
     std::vector<Raises> cross_;
 };
 
