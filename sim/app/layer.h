@@ -3,6 +3,7 @@
 
 #include "sim/app/decoder.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -61,26 +62,33 @@ struct ModelCost {
 /// Times operators, timing only, each different one once.
 class OperatorTimer {
   public:
+    /// `workers`: processes to run in.
     explicit OperatorTimer(const config::HardwareConfig& hardware,
-                           std::function<void(const std::string&)> progress = {})
-        : hardware_(hardware), progress_(std::move(progress)) {}
-    OperatorCost time(const Step& step);
+                           std::function<void(const std::string&)> progress = {},
+                           std::size_t workers = 1)
+        : hardware_(hardware), progress_(std::move(progress)), workers_(workers) {}
+    /// Times those of `steps` that have not been timed, side by side. Throws ModelError where one
+    /// cannot run.
+    void prepare(const std::vector<Step>& steps);
     std::vector<OperatorCost> time(const std::vector<Step>& steps);
     [[nodiscard]] std::int64_t simulated() const { return std::ssize(seen_); }
 
   private:
     const config::HardwareConfig& hardware_;
     std::function<void(const std::string&)> progress_;
+    std::size_t workers_;
     std::map<std::string, OperatorCost> seen_; ///< by kernel and shape
 };
 
-/// `versus`: also with this inverse. Throws ConfigError where the chip cannot hold an operator.
+/// `versus`: also with this inverse. Operators are simulated in `workers` processes. Throws
+/// ConfigError where the chip cannot hold an operator.
 ModelCost cost_of_model(const config::HardwareConfig& hardware,
                         const config::ModelConfig& model,
                         const LayerJob& job,
                         bool launch_each,
                         const std::optional<KernelRequest>& versus,
-                        const std::function<void(const std::string&)>& progress);
+                        const std::function<void(const std::string&)>& progress,
+                        std::size_t workers = 1);
 
 std::string layer_text(const ModelCost& cost);
 std::string layer_json(const ModelCost& cost);

@@ -156,8 +156,7 @@ TEST_CASE("golden: cycles of every operator of a dense, an expert and a latent-a
                                                        : decoder.dense_feed_forward()}) {
                     steps.insert(steps.end(), more.begin(), more.end());
                 }
-                for (const app::Step& step : steps) {
-                    const app::OperatorCost cost = timer.time(step);
+                for (const app::OperatorCost& cost : timer.time(steps)) {
                     table += fmt::format("{:<12} {:<20} {:<62} {:>9}\n",
                                          machine,
                                          cost.kernel,
