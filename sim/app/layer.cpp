@@ -50,6 +50,7 @@ std::vector<LayerKind> layer_kinds(const Decoder& decoder,
 
 std::vector<LayerCost> cost_of(OperatorTimer& timer, const std::vector<LayerKind>& kinds) {
     std::vector<LayerCost> costs;
+    costs.reserve(kinds.size());
     for (const LayerKind& kind : kinds) {
         costs.push_back({kind.name, kind.count, timer.time(kind.steps)});
     }

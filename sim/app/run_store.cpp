@@ -20,6 +20,9 @@ std::uint64_t content_hash(std::string_view text, std::uint64_t seed) {
     return hash;
 }
 
+namespace {
+
+/// Hash of the program that is running: results of another build are not its own.
 std::uint64_t program_hash() {
     static const std::uint64_t hash = [] {
         std::ifstream program("/proc/self/exe", std::ios::binary);
@@ -31,14 +34,17 @@ std::uint64_t program_hash() {
     return hash;
 }
 
-RunStore::RunStore(const std::filesystem::path& file) {
+} // namespace
+
+RunStore::RunStore(const std::filesystem::path& file) : program_(program_hash()) {
     bool cut_off = false;
     {
         std::ifstream before(file, std::ios::binary);
         for (std::string line; std::getline(before, line);) {
             cut_off = before.eof(); // no newline at its end
             const json entry = json::parse(line, nullptr, false);
-            if (entry.is_object() && entry.contains("key") && entry.contains("result")) {
+            if (entry.is_object() && entry.contains("key") && entry.contains("result") &&
+                entry.value("program", std::uint64_t{0}) == program_) {
                 results_[entry["key"].get<std::uint64_t>()] = entry["result"].get<std::string>();
             }
         }
@@ -60,7 +66,8 @@ std::optional<std::string> RunStore::find(std::uint64_t key) const {
 void RunStore::add(std::uint64_t key, const std::string& result) {
     results_[key] = result;
     if (file_.is_open()) {
-        file_ << json{{"key", key}, {"result", result}}.dump() << std::endl; // whole lines at once
+        const json entry{{"program", program_}, {"key", key}, {"result", result}};
+        file_ << entry.dump() << std::endl; // whole lines at once
     }
 }
 

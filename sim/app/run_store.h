@@ -14,16 +14,14 @@ namespace npusim::app {
 /// Hash of what a run depends on (FNV-1a, 64 bits), to be carried on from `seed`.
 std::uint64_t content_hash(std::string_view text, std::uint64_t seed = 0xcbf29ce484222325);
 
-/// Hash of the program that is running: results of another build are not its own.
-std::uint64_t program_hash();
-
 /// Results of runs by the hash of what they depend on. With a file they outlive the process: each
 /// is a line (JSON) that is written when the run ends, so an interrupted job goes on where it was.
 class RunStore {
   public:
     RunStore() = default;
-    /// Reads what `file` holds, if it exists; a line that was cut off counts as not there. Throws
-    /// ConfigError if the file cannot be written to.
+    /// Reads what this program has written to `file`, if it exists; the lines of another build and
+    /// one that was cut off count as not there. Throws ConfigError if the file cannot be written
+    /// to.
     explicit RunStore(const std::filesystem::path& file);
 
     [[nodiscard]] std::optional<std::string> find(std::uint64_t key) const;
@@ -31,6 +29,7 @@ class RunStore {
 
   private:
     std::unordered_map<std::uint64_t, std::string> results_;
+    std::uint64_t program_ = 0;
     std::ofstream file_; ///< not open: in memory alone
 };
 

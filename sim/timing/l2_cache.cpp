@@ -123,14 +123,12 @@ L2Cache::L2Cache(const config::GmConfig& config, L2Start start)
     : line_(config.line_bytes), granule_(config.l2_granule_bytes),
       in_granule_(config.l2_granule_bytes / config.line_bytes),
       size_(std::max<std::int64_t>(1, config.l2_size_bytes / config.line_bytes)),
-      per_step_(std::max<std::int64_t>(
-          1, size_ * kMaxMean / config.l2_ways / static_cast<std::int64_t>(gone_.size()))),
+      per_step_(std::max<std::int64_t>(1, size_ * kMaxMean / config.l2_ways / kSteps)),
       missing_(std::llround((1 - start.resident) * static_cast<double>(kWhole))),
       dirty_start_(std::llround(start.dirty * static_cast<double>(size_))),
       recency_(size_ / kEpochs) {
     for (std::size_t step = 0; step < gone_.size(); ++step) {
-        const double mean =
-            (static_cast<double>(step) + 0.5) * kMaxMean / static_cast<double>(gone_.size());
+        const double mean = (static_cast<double>(step) + 0.5) * kMaxMean / kSteps;
         double fewer = 0; // than the ways of a set have come to it
         double left = 0;  // of what it held before
         std::int64_t ways = config.l2_ways;

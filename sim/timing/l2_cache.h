@@ -109,7 +109,8 @@ class L2Cache {
         std::int64_t gone = 0; ///< what is gone of those used last in `epoch`
         std::int64_t used = 0; ///< lines of that epoch used now
     };
-    using Shares = std::array<std::int16_t, 512>; ///< in 1024ths, by lines used since
+    static constexpr std::int64_t kSteps = 512;
+    using Shares = std::array<std::int16_t, kSteps>; ///< in 1024ths, by lines used since
 
     void touch(std::int64_t number, Lines lines, Touch& touch);
     std::int64_t lose(Granule& granule, Lines lines, std::int64_t gone);
