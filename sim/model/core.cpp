@@ -69,8 +69,11 @@ void Core::wake() {
 void Core::run() {
     const Cycles reached = now();
     horizon_ = reached + kHorizon;
-    for (observe::Observer* observer : observers_) {
-        observer->on_time(setup_.index, reached);
+    if (reached > told_ + kHorizon) {
+        told_ = reached;
+        for (observe::Observer* observer : observers_) {
+            observer->on_time(setup_.index, reached);
+        }
     }
     settle();
     while (dispatch_next()) {
@@ -286,8 +289,9 @@ void Core::span(Pipe pipe,
                 Cycles start,
                 Cycles end,
                 const isa::Instruction* instruction) {
+    const observe::Span span{setup_.index, pipe, state, start, end, instruction};
     for (observe::Observer* observer : observers_) {
-        observer->on_span({setup_.index, pipe, state, start, end, instruction});
+        observer->on_span(span);
     }
 }
 

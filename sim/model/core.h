@@ -134,6 +134,7 @@ class Core : public sc_core::sc_module {
     bool checked_ = false; ///< the instruction at next_, which may have to wait, is legal
     bool fetched_all_ = false;
     Cycles horizon_;   ///< how far the dispatcher may run ahead of the kernel
+    Cycles told_;      ///< the kernel's time that observers have heard of
     Cycles local_;     ///< the dispatcher's own time
     Cycles accounted_; ///< up to here the dispatcher's time is in spans
     Cycles reached_;
