@@ -167,7 +167,7 @@ StreamedProduct::StreamedProduct(Stream& stream,
     : s_(stream), lefts_(s_.ring(Memory::L1, dtype, t.m, t.slab, 2)),
       rights_(s_.ring(Memory::L1, dtype, t.slab, t.n, 2)), product_(s_, hardware, dtype, t) {}
 
-void StreamedProduct::add(const Tile& sum, const Operand& x, const Operand& w, bool accumulate) {
+void StreamedProduct::add(const Tile& sum, const Panel& x, const Panel& w, bool accumulate) {
     const Tile left = shaped(lefts_.next(), x.tile.rows, x.tile.cols);
     const Tile right = shaped(rights_.next(), w.tile.rows, w.tile.cols);
     s_(isa::Copy{left, x.tile, x.cold});

@@ -100,7 +100,7 @@ class TileProduct {
 };
 
 /// A block of X or W in GM.
-struct Operand {
+struct Panel {
     isa::Tile tile;
     bool cold = false; ///< lives in HBM rather than in L2
 };
@@ -115,7 +115,7 @@ class StreamedProduct {
 
     isa::Tile next_sum(std::int64_t m, std::int64_t n) { return product_.next_sum(m, n); }
     /// As TileProduct::add.
-    void add(const isa::Tile& sum, const Operand& x, const Operand& w, bool accumulate);
+    void add(const isa::Tile& sum, const Panel& x, const Panel& w, bool accumulate);
 
   private:
     Stream& s_;
