@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <system_error>
+#include <thread>
 
 namespace npusim::app {
 
@@ -92,6 +93,13 @@ void add_format_option(CLI::App& command, std::string& format, bool csv) {
 
 void add_quiet_option(CLI::App& command, bool& quiet) {
     command.add_flag("-q,--quiet", quiet, "say nothing but errors");
+}
+
+void add_jobs_option(CLI::App& command, std::size_t& jobs) {
+    jobs = std::max(1U, std::thread::hardware_concurrency());
+    command.add_option("-j,--jobs", jobs, "processes to run in")
+        ->check(CLI::Range(1, 256))
+        ->capture_default_str();
 }
 
 void print(const std::string& report) {

@@ -6,6 +6,7 @@
 #include "sim/config/model.h"
 #include "traces/status_line.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -42,6 +43,8 @@ void add_config_option(CLI::App& command, std::string& config);
 void add_set_option(CLI::App& command, std::vector<std::string>& sets);
 void add_format_option(CLI::App& command, std::string& format, bool csv);
 void add_quiet_option(CLI::App& command, bool& quiet);
+/// Set to as many as the host has processors.
+void add_jobs_option(CLI::App& command, std::size_t& jobs);
 
 /// A report goes to stdout.
 void print(const std::string& report);

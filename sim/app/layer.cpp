@@ -11,6 +11,8 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <functional>
+#include <iterator>
+#include <memory>
 #include <numeric>
 #include <utility>
 
@@ -48,30 +50,7 @@ std::vector<LayerKind> layer_kinds(const Decoder& decoder,
     return kinds;
 }
 
-std::vector<LayerCost> cost_of(OperatorTimer& timer, const std::vector<LayerKind>& kinds) {
-    std::vector<LayerCost> costs;
-    costs.reserve(kinds.size());
-    for (const LayerKind& kind : kinds) {
-        costs.push_back({kind.name, kind.count, timer.time(kind.steps)});
-    }
-    return costs;
-}
-
-std::string key_of(const kernels::Operator& op, const Step& step) {
-    return fmt::format("{} {}", op.name(), step.shape);
-}
-
-/// What a run of an operator shows.
-struct Measured {
-    std::int64_t cycles = 0;
-    std::int64_t macs = 0;
-    double cube = 0;
-    double vector = 0;
-    std::int64_t gm_bytes = 0;
-    std::int64_t hbm_bytes = 0;
-};
-
-Measured measure(const config::HardwareConfig& hardware, const kernels::Operator& op) {
+OperatorRun measure(const config::HardwareConfig& hardware, const kernels::Operator& op) {
     const observe::RunStatistics run = time_operator(hardware, op);
     const std::int64_t cycles = (run.total - hardware.launch).count();
     return {cycles,
@@ -82,20 +61,16 @@ Measured measure(const config::HardwareConfig& hardware, const kernels::Operator
             run.hbm_bytes};
 }
 
-// The first byte of what a task returns.
-constexpr char kMeasured = '=';
-constexpr char kRefused = '!';
-
 /// As bytes, to pass between processes of one program.
-std::string packed(const Measured& measured) {
-    std::string bytes(sizeof measured, '\0');
-    std::memcpy(bytes.data(), &measured, sizeof measured);
+std::string packed(const OperatorRun& run) {
+    std::string bytes(sizeof run, '\0');
+    std::memcpy(bytes.data(), &run, sizeof run);
     return bytes;
 }
-Measured unpacked(const std::string& bytes) {
-    Measured measured;
-    std::memcpy(&measured, bytes.data(), sizeof measured);
-    return measured;
+OperatorRun unpacked(const std::string& bytes) {
+    OperatorRun run;
+    std::memcpy(&run, bytes.data(), sizeof run);
+    return run;
 }
 
 } // namespace
@@ -128,25 +103,25 @@ std::int64_t ModelCost::total(const std::vector<LayerCost>& kinds) const {
     return sum;
 }
 
-void OperatorTimer::prepare(const std::vector<Step>& steps) {
+std::vector<OperatorCost> OperatorTimer::time(const std::vector<Step>& steps) {
     struct Task {
         std::string key;
-        const Step* step;
+        std::unique_ptr<kernels::Operator> op;
         OperatorCost cost;
     };
+    std::vector<std::string> keys; // by step
     std::vector<Task> tasks;
     for (const Step& step : steps) {
-        const auto op = step.make();
-        Task task{key_of(*op, step), &step, {}};
-        if (seen_.contains(task.key) ||
-            std::ranges::find(tasks, task.key, &Task::key) != tasks.end()) {
+        auto op = step.make();
+        const std::string& key = keys.emplace_back(fmt::format("{} {}", op->name(), step.shape));
+        if (seen_.contains(key) || std::ranges::find(tasks, key, &Task::key) != tasks.end()) {
             continue;
         }
-        task.cost.kernel = op->name();
+        Task& task = tasks.emplace_back(Task{key, std::move(op), {}});
+        task.cost.kernel = task.op->name();
         task.cost.shape = step.shape;
-        task.cost.flops = op->flops();
-        task.cost.compulsory_bytes = op->compulsory_bytes();
-        tasks.push_back(std::move(task));
+        task.cost.flops = task.op->flops();
+        task.cost.compulsory_bytes = task.op->compulsory_bytes();
     }
     // The long ones first, so that none is left over at the end.
     std::ranges::stable_sort(
@@ -155,46 +130,28 @@ void OperatorTimer::prepare(const std::vector<Step>& steps) {
     const std::vector<TaskOutcome> outcomes = in_processes(
         tasks.size(),
         std::min(workers_, tasks.size()),
-        [&](std::size_t i) {
-            try {
-                return kMeasured + packed(measure(hardware_, *tasks[i].step->make()));
-            } catch (const ConfigError& error) { // the chip cannot hold it: the caller's to mend
-                return kRefused + std::string(error.what());
-            }
-        },
+        [&](std::size_t i) { return packed(measure(hardware_, *tasks[i].op)); },
         [&](std::size_t i, const TaskOutcome& /*outcome*/) {
             if (progress_) {
                 progress_(fmt::format("{} of {}, {}", ++ended, tasks.size(), tasks[i].key));
             }
         });
     for (std::size_t i = 0; i < tasks.size(); ++i) {
+        if (outcomes[i].refused) {
+            throw ConfigError(outcomes[i].text);
+        }
         if (!outcomes[i].done) {
             throw ModelError(fmt::format("{}: {}", tasks[i].key, outcomes[i].text));
         }
-        const std::string answer = outcomes[i].text.substr(1);
-        if (outcomes[i].text.front() == kRefused) {
-            throw ConfigError(answer);
-        }
-        const Measured measured = unpacked(answer);
-        OperatorCost& cost = tasks[i].cost;
-        cost.cycles = measured.cycles;
-        cost.macs = measured.macs;
-        cost.cube = measured.cube;
-        cost.vector = measured.vector;
-        cost.gm_bytes = measured.gm_bytes;
-        cost.hbm_bytes = measured.hbm_bytes;
-        seen_.emplace(tasks[i].key, cost);
+        static_cast<OperatorRun&>(tasks[i].cost) = unpacked(outcomes[i].text);
+        seen_.emplace(tasks[i].key, tasks[i].cost);
     }
-}
-
-std::vector<OperatorCost> OperatorTimer::time(const std::vector<Step>& steps) {
-    prepare(steps);
     std::vector<OperatorCost> costs;
     costs.reserve(steps.size());
-    for (const Step& step : steps) {
-        OperatorCost& cost = costs.emplace_back(seen_.at(key_of(*step.make(), step)));
-        cost.label = step.label;
-        cost.part = step.part;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        OperatorCost& cost = costs.emplace_back(seen_.at(keys[i]));
+        cost.label = steps[i].label;
+        cost.part = steps[i].part;
     }
     return costs;
 }
@@ -215,25 +172,27 @@ ModelCost cost_of_model(const config::HardwareConfig& hardware,
     cost.clock_mhz = hardware.clock_mhz;
     cost.launch = hardware.launch.count();
     cost.launch_each = launch_each;
-    const std::vector<LayerKind> kinds = layer_kinds(decoder, model, job.inverse);
-    std::vector<LayerKind> others;
-    if (versus) {
-        others = layer_kinds(decoder, model, *versus);
-    }
-    const std::vector<Step> head = decoder.head();
-    std::vector<Step> all = head;
-    for (const std::vector<LayerKind>* list : {&kinds, &std::as_const(others)}) {
-        for (const LayerKind& kind : *list) {
-            all.insert(all.end(), kind.steps.begin(), kind.steps.end());
-        }
-    }
-    timer.prepare(all);
-    cost.layers = cost_of(timer, kinds);
-    cost.head = {"head", 1, timer.time(head)};
+    std::vector<LayerKind> kinds = layer_kinds(decoder, model, job.inverse);
+    const auto own = std::ssize(kinds);
     if (versus) {
         cost.versus = spec(*versus);
-        cost.versus_layers = cost_of(timer, others);
+        std::ranges::move(layer_kinds(decoder, model, *versus), std::back_inserter(kinds));
     }
+    kinds.push_back({"head", 1, decoder.head()});
+    std::vector<Step> steps; // of all, to be timed side by side
+    for (const LayerKind& kind : kinds) {
+        steps.insert(steps.end(), kind.steps.begin(), kind.steps.end());
+    }
+    const std::vector<OperatorCost> costs = timer.time(steps);
+    std::vector<LayerCost> layers;
+    for (auto next = costs.begin(); const LayerKind& kind : kinds) {
+        const auto end = next + std::ssize(kind.steps);
+        layers.push_back({kind.name, kind.count, {next, end}});
+        next = end;
+    }
+    cost.layers.assign(layers.begin(), layers.begin() + own);
+    cost.versus_layers.assign(layers.begin() + own, layers.end() - 1);
+    cost.head = layers.back();
     cost.simulated = timer.simulated();
     return cost;
 }

@@ -13,19 +13,23 @@
 
 namespace npusim::app {
 
-/// What one operator took.
-struct OperatorCost {
-    std::string label;
-    Part part = Part::Projection;
-    std::string kernel;
-    std::string shape;
+/// What a run of an operator shows.
+struct OperatorRun {
     std::int64_t cycles = 0; ///< without launch
-    double flops = 0;        ///< of the textbook formula
     std::int64_t macs = 0;   ///< that the cube did
     double cube = 0;         ///< share of `cycles` the cubes are busy, mean over AI cores
     double vector = 0;
     std::int64_t gm_bytes = 0;
     std::int64_t hbm_bytes = 0; ///< of those, past L2
+};
+
+/// What one operator took.
+struct OperatorCost : OperatorRun {
+    std::string label;
+    Part part = Part::Projection;
+    std::string kernel;
+    std::string shape;
+    double flops = 0; ///< of the textbook formula
     std::int64_t compulsory_bytes = 0;
 };
 
@@ -67,9 +71,8 @@ class OperatorTimer {
                            std::function<void(const std::string&)> progress = {},
                            std::size_t workers = 1)
         : hardware_(hardware), progress_(std::move(progress)), workers_(workers) {}
-    /// Times those of `steps` that have not been timed, side by side. Throws ModelError where one
-    /// cannot run.
-    void prepare(const std::vector<Step>& steps);
+    /// What each of `steps` takes; those that have not been timed before are, side by side. Throws
+    /// ConfigError where the chip cannot hold one, ModelError where one cannot run.
     std::vector<OperatorCost> time(const std::vector<Step>& steps);
     [[nodiscard]] std::int64_t simulated() const { return std::ssize(seen_); }
 

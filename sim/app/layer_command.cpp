@@ -10,14 +10,12 @@
 #include "traces/status_line.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <fmt/format.h>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace npusim::app {
@@ -43,7 +41,7 @@ struct LayerArguments {
     std::string format = "text";
     std::string output;
     bool quiet = false;
-    std::size_t workers = std::max(1U, std::thread::hardware_concurrency());
+    std::size_t workers = 1;
 };
 
 /// `neumann:order=4` as well as `inverse/neumann:order=4`.
@@ -229,9 +227,7 @@ std::function<int()> add_layer_command(CLI::App& app) {
         ->capture_default_str();
     add_set_option(command, arguments->sets);
     add_format_option(command, arguments->format, true);
-    command.add_option("-j,--jobs", arguments->workers, "processes to run in")
-        ->check(CLI::Range(std::size_t{1}, std::size_t{256}))
-        ->capture_default_str();
+    add_jobs_option(command, arguments->workers);
     command.add_option("-o,--output", arguments->output, "folder for layer.{txt,json,csv}");
     add_quiet_option(command, arguments->quiet);
     command.footer(

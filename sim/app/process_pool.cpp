@@ -24,9 +24,11 @@ namespace {
 
 TaskOutcome attempt(const std::function<std::string(std::size_t)>& task, std::size_t index) {
     try {
-        return {true, task(index)};
+        return {true, false, task(index)};
+    } catch (const ConfigError& error) {
+        return {false, true, error.what()};
     } catch (const std::exception& error) {
-        return {false, error.what()};
+        return {false, false, error.what()};
     }
 }
 
@@ -59,6 +61,7 @@ bool read_all(int fd, void* data, std::size_t size) {
 struct Answer {
     std::uint64_t size = 0;
     bool done = false;
+    bool refused = false;
 };
 
 /// A child that takes indices from one pipe and writes answers to another.
@@ -114,6 +117,7 @@ class Worker {
             outcome.text.resize(head.size);
             if (read_all(answers_, outcome.text.data(), outcome.text.size())) {
                 outcome.done = head.done;
+                outcome.refused = head.refused;
                 return outcome;
             }
         }
@@ -136,7 +140,7 @@ class Worker {
         std::size_t index = 0;
         while (read_all(tasks, &index, sizeof index)) {
             const TaskOutcome outcome = attempt(task, index);
-            const Answer head{outcome.text.size(), outcome.done};
+            const Answer head{outcome.text.size(), outcome.done, outcome.refused};
             if (!write_all(answers, &head, sizeof head) ||
                 !write_all(answers, outcome.text.data(), outcome.text.size())) {
                 break;

@@ -11,7 +11,8 @@ namespace npusim::app {
 /// What became of one task: its result, or how its process ended.
 struct TaskOutcome {
     bool done = false;
-    std::string text; ///< the result; else what went wrong
+    bool refused = false; ///< bad input (ConfigError)
+    std::string text;     ///< the result; else what went wrong
 };
 
 /// Runs `task(i)` for 0 <= i < count in `workers` child processes (one simulation each at a time;

@@ -15,7 +15,6 @@
 #include <fmt/ranges.h>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace npusim::app {
@@ -26,7 +25,7 @@ struct ValidateArguments {
     std::string table;
     std::string platform;
     std::string family;
-    std::size_t workers = std::max(1U, std::thread::hardware_concurrency());
+    std::size_t workers = 1;
     bool rows = false;
     std::vector<std::string> sets;
     std::string format = "text";
@@ -94,7 +93,7 @@ int run_validate(const ValidateArguments& arguments) {
 
 struct CalibrateArguments {
     std::string file;
-    std::size_t workers = std::max(1U, std::thread::hardware_concurrency());
+    std::size_t workers = 1;
     std::string format = "text";
     std::string output;
     bool quiet = false;
@@ -127,9 +126,7 @@ std::function<int()> add_validate_command(CLI::App& app) {
     command.add_option(
         "--platform", arguments->platform, "only rows whose platform has this text, e.g. 910B2");
     command.add_option("--family", arguments->family, "only this family of kernels");
-    command.add_option("-j,--jobs", arguments->workers, "processes to run in")
-        ->check(CLI::Range(1, 256))
-        ->capture_default_str();
+    add_jobs_option(command, arguments->workers);
     command.add_flag("--rows", arguments->rows, "every row, not the families alone");
     command.add_option(
         "--set", arguments->sets, "change a key of every hardware file: key=value; repeatable");
@@ -157,9 +154,7 @@ std::function<int()> add_calibrate_command(CLI::App& app) {
         "calibrate",
         "fit numbers of the hardware files to measurements, and check what was held out");
     command.add_option("file", arguments->file, "what to fit to what (YAML)")->required();
-    command.add_option("-j,--jobs", arguments->workers, "processes to run in")
-        ->check(CLI::Range(1, 256))
-        ->capture_default_str();
+    add_jobs_option(command, arguments->workers);
     add_format_option(command, arguments->format, false);
     command.add_option(
         "-o,--output",
