@@ -18,13 +18,13 @@ inline sc_core::sc_time to_time(Cycles cycles) {
 inline Cycles now() {
     return Cycles{static_cast<std::int64_t>(sc_core::sc_time_stamp().value() / 2)};
 }
-/// From now until the second half of this cycle.
-inline sc_core::sc_time half_cycle() {
-    return sc_core::sc_time::from_value(1);
-}
 /// From now until the start of cycle `at`.
 inline sc_core::sc_time until(Cycles at) {
     return to_time(at) - sc_core::sc_time_stamp();
+}
+/// The same until its second half.
+inline sc_core::sc_time until_second_half(Cycles at) {
+    return to_time(at) + sc_core::sc_time::from_value(1) - sc_core::sc_time_stamp();
 }
 
 } // namespace npusim::model

@@ -62,7 +62,7 @@ struct CoreSetup {
     observe::CoreInfo info;
     isa::Program program;
     functional::GlobalMemory* gm = nullptr; ///< null: timing only
-    Effects* effects = nullptr;             ///< where its data change; null if `gm` is
+    Effects* effects = nullptr;             ///< where its data change
 };
 
 /// One instruction stream: a dispatcher (the scalar unit), its pipes, flags and local buffers.

@@ -34,20 +34,18 @@ PipeUnit::PipeUnit(Pipe pipe, std::size_t queue_depth, Core& core)
     : pipe_(pipe), core_(core), left_(queue_depth) {}
 
 void PipeUnit::push(const isa::Instruction& instruction, Cycles issued) {
+    if (!drained() || !start(instruction, issued)) {
+        if (waiting_.empty()) {
+            waiting_.resize(left_.size());
+        }
+        waiting_[pushed_ % left_.size()] = {instruction, issued};
+        ++queued_;
+    }
     ++pushed_;
-    if (drained() && start(instruction, issued)) {
-        return;
-    }
-    if (waiting_.empty()) {
-        waiting_.resize(left_.size());
-    }
-    waiting_[(first_ + queued_) % waiting_.size()] = {instruction, issued};
-    ++queued_;
 }
 
 void PipeUnit::advance() {
     while (queued_ > 0 && !transfer_ && start(head().instruction, head().due)) {
-        first_ = (first_ + 1) % waiting_.size();
         --queued_;
     }
 }
@@ -87,7 +85,7 @@ bool PipeUnit::start(const isa::Instruction& instruction, Cycles due) {
             at = *raised;
         }
     }
-    left_[started_++ % left_.size()] = at;
+    left_[place()] = at;
     const Timing timing = core_.begin(instruction, pipe_, at);
     if (timing.gm) {
         transfer_ = Transfer{instruction, at, timing};

@@ -72,17 +72,17 @@ class PipeUnit {
                 Cycles settled);
     /// Whether `head` has to wait until the last instruction is settled.
     [[nodiscard]] bool needs_settled(const isa::Instruction& head) const;
-    [[nodiscard]] const Entry& head() const { return waiting_[first_]; }
+    /// Where the rings keep the instruction that starts next.
+    [[nodiscard]] std::size_t place() const { return (pushed_ - queued_) % left_.size(); }
+    [[nodiscard]] const Entry& head() const { return waiting_[place()]; }
 
     Pipe pipe_;
     Core& core_;
     std::vector<Entry> waiting_; ///< a ring: those whose start is not known; made when first used
-    std::size_t first_ = 0;
-    std::size_t queued_ = 0;
-    std::vector<Cycles> left_; ///< a ring: when the last ones left the queue
+    std::vector<Cycles> left_;   ///< a ring: when the last ones left the queue
     std::size_t pushed_ = 0;
-    std::size_t started_ = 0;
-    bool blocked_ = false; ///< the head waits for a flag
+    std::size_t queued_ = 0; ///< of those, with no start known
+    bool blocked_ = false;   ///< the head waits for a flag
     std::optional<Transfer> transfer_;
     isa::Instruction last_; ///< while something is not settled: the last one that works on data
     Cycles ended_;

@@ -62,7 +62,7 @@ class GlobalMemoryModule : public sc_core::sc_module, public GmInterface {
     void transfer(const Request& request) override {
         requests_.push_back(request);
         std::ranges::push_heap(requests_, Later{});
-        serve_.notify(until(requests_.front().start) + half_cycle());
+        schedule();
     }
 
   private:
@@ -72,6 +72,7 @@ class GlobalMemoryModule : public sc_core::sc_module, public GmInterface {
                    std::tie(b.start, b.core_index, b.pipe);
         }
     };
+    void schedule() { serve_.notify(until_second_half(requests_.front().start)); }
     void serve() {
         while (!requests_.empty() && requests_.front().start <= now()) {
             std::ranges::pop_heap(requests_, Later{});
@@ -82,7 +83,7 @@ class GlobalMemoryModule : public sc_core::sc_module, public GmInterface {
                                  server_.transfer(request.start, request.alone, request.traffic));
         }
         if (!requests_.empty()) {
-            serve_.notify(until(requests_.front().start) + half_cycle());
+            schedule();
         }
     }
 

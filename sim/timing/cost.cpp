@@ -14,10 +14,6 @@ namespace {
 using config::HardwareConfig;
 using isa::Tile;
 
-Cycles rounded_up(double cycles) {
-    return Cycles{static_cast<std::int64_t>(std::ceil(cycles))};
-}
-
 Cycles transfer(const isa::Instruction& instruction,
                 const Tile& to,
                 const Tile& from,

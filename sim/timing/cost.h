@@ -6,9 +6,15 @@
 #include "sim/isa/op_list.h"
 #include "sim/isa/tile.h"
 
+#include <cmath>
 #include <cstdint>
 
 namespace npusim::timing {
+
+/// Whole cycles that `cycles` take.
+inline Cycles rounded_up(double cycles) {
+    return Cycles{static_cast<std::int64_t>(std::ceil(cycles))};
+}
 
 /// Cycles `instruction` occupies its pipe with nobody else on the chip.
 ///

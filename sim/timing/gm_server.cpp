@@ -2,7 +2,6 @@
 #include "sim/timing/gm_server.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace npusim::timing {
 
@@ -12,10 +11,6 @@ namespace {
 double serve(double& free_at, double now, double cycles) {
     free_at = std::max(free_at, now) + cycles;
     return free_at;
-}
-
-Cycles rounded_up(double cycles) {
-    return Cycles{static_cast<std::int64_t>(std::ceil(cycles))};
 }
 
 } // namespace

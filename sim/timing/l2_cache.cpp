@@ -120,8 +120,7 @@ L2Cache::Pieces::Pieces(std::int64_t each)
                             : -1) {}
 
 L2Cache::L2Cache(const config::GmConfig& config, L2Start start)
-    : line_(config.line_bytes), granule_(config.l2_granule_bytes),
-      in_granule_(config.l2_granule_bytes / config.line_bytes),
+    : line_(config.line_bytes), in_granule_(config.l2_granule_bytes / config.line_bytes),
       size_(std::max<std::int64_t>(1, config.l2_size_bytes / config.line_bytes)),
       per_step_(std::max<std::int64_t>(1, size_ * kMaxMean / config.l2_ways / kSteps)),
       missing_(std::llround((1 - start.resident) * static_cast<double>(kWhole))),
@@ -148,7 +147,8 @@ std::int64_t L2Cache::share(const Shares& shares, std::int64_t lines) const {
 }
 
 L2Cache::Traffic L2Cache::access(const isa::Tile& tile, bool write, bool cold) {
-    if (const auto granules = static_cast<std::size_t>(granule_.of(tile.end() - 1)) + 1;
+    if (const auto granules =
+            static_cast<std::size_t>(in_granule_.of(line_.of(tile.end() - 1))) + 1;
         granules > granules_.size()) {
         granules_.resize(granules);
     }

@@ -119,8 +119,7 @@ class L2Cache {
     [[nodiscard]] std::int64_t share(const Shares& shares, std::int64_t lines) const;
 
     Pieces line_;
-    Pieces granule_;
-    Pieces in_granule_;        ///< lines of one
+    Pieces in_granule_;        ///< lines of a granule
     std::int64_t size_;        ///< in lines
     std::int64_t per_step_;    ///< lines of a step of Shares
     Shares gone_{};            ///< of a line
