@@ -28,22 +28,21 @@ constexpr std::int64_t count(std::uint64_t lines) {
     return static_cast<std::int64_t>(lines * 0x0101010101010101U >> 56U);
 }
 
-/// The chance of each number below `ways` in a Poisson distribution.
-std::vector<double> chances(double mean, std::int64_t ways) {
-    std::vector<double> chances;
-    double chance = std::exp(-mean);
-    for (std::int64_t others = 0; others < ways; ++others) {
-        chances.push_back(chance);
-        chance *= mean / static_cast<double>(others + 1);
-    }
-    return chances;
-}
-
 std::int16_t in_parts(double share) {
     return static_cast<std::int16_t>(std::llround(share * static_cast<double>(kWhole)));
 }
 
 } // namespace
+
+std::vector<double> poisson(double mean, std::int64_t count) {
+    std::vector<double> chances;
+    double chance = std::exp(-mean);
+    for (std::int64_t number = 0; number < count; ++number) {
+        chances.push_back(chance);
+        chance *= mean / static_cast<double>(number + 1);
+    }
+    return chances;
+}
 
 Recency::Recency(std::int64_t lines_per_epoch)
     : per_epoch_(std::max<std::int64_t>(1, lines_per_epoch)), lines_(kSlots), sums_(kSlots + 1) {}
@@ -131,7 +130,7 @@ L2Cache::L2Cache(const config::GmConfig& config, L2Start start)
         double fewer = 0; // than the ways of a set have come to it
         double left = 0;  // of what it held before
         std::int64_t ways = config.l2_ways;
-        for (const double chance : chances(mean, ways)) {
+        for (const double chance : poisson(mean, ways)) {
             fewer += chance;
             left += chance * static_cast<double>(ways--) / static_cast<double>(config.l2_ways);
         }

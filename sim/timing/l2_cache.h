@@ -12,6 +12,9 @@
 
 namespace npusim::timing {
 
+/// The chances of 0, 1, ... `count` - 1 others in the hashed set of a line, where there are `mean`.
+std::vector<double> poisson(double mean, std::int64_t count);
+
 /// What L2 holds when a kernel starts.
 struct L2Start {
     /// Share of it that has to be written back before it can be given up: results of kernels

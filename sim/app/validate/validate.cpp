@@ -11,6 +11,7 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <numeric>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -64,13 +65,8 @@ double cycles_of(const config::HardwareConfig& hardware,
 double left_in_l2(double bytes, const config::GmConfig& gm) {
     const double per_set =
         static_cast<double>(gm.l2_ways) * bytes / static_cast<double>(gm.l2_size_bytes);
-    double probability = std::exp(-per_set); // of no other granule in the set, then of one, ...
-    double left = 0;
-    for (std::int64_t others = 0; others < gm.l2_ways; ++others) {
-        left += probability;
-        probability *= per_set / static_cast<double>(others + 1);
-    }
-    return left;
+    const std::vector<double> chances = timing::poisson(per_set, gm.l2_ways);
+    return std::accumulate(chances.begin(), chances.end(), 0.0);
 }
 
 /// What the kernel finds in L2. Of all that it drives out in the course of its run, that share is
