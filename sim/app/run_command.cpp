@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/app/run_command.h"
+
+#include "sim/app/arguments.h"
+#include "sim/app/job_options.h"
+#include "sim/app/output.h"
+#include "sim/app/report.h"
+#include "sim/app/select.h"
+#include "sim/app/select_report.h"
+#include "sim/base/error.h"
+#include "traces/chrome.h"
+#include "traces/progress.h"
+#include "traces/status_line.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fmt/format.h>
+#include <map>
+#include <memory>
+#include <spdlog/spdlog.h>
+#include <system_error>
+
+namespace npusim::app {
+
+namespace {
+
+struct RunOptions : JobOptions {
+    std::string output;
+    std::string trace;
+    bool check = false;
+};
+
+struct SelectOptions : JobOptions {
+    std::string max_error;
+    std::string output;
+};
+
+std::string formatted(const std::vector<Result>& results, const std::string& format) {
+    if (format == "json") {
+        return json_report(results);
+    }
+    return format == "csv" ? csv_report(results) : text_report(results);
+}
+
+/// FILE for one kernel; FILE with the kernel before the extension for several.
+std::filesystem::path
+trace_path(const RunOptions& options, const std::string& kernel, std::size_t index) {
+    std::filesystem::path path = options.trace;
+    if (options.kernels.size() > 1) {
+        const std::string extension = path.extension();
+        path.replace_extension();
+        path += "." + file_stem(kernel, index) + extension;
+    }
+    return path;
+}
+
+/// Throws ModelError if the timed run left other bytes than program order does.
+void check_flags(const config::HardwareConfig& hardware,
+                 const KernelRequest& request,
+                 const Workload& workload,
+                 const Result& result) {
+    const auto expected = run_in_program_order(hardware, request, workload);
+    const std::size_t bytes = expected.size() * sizeof(double);
+    if (std::memcmp(expected.data(), result.inverses.data(), bytes) != 0) {
+        throw ModelError(fmt::format("{}: the timed run differs from program order: a set_flag or "
+                                     "wait_flag is missing",
+                                     result.kernel));
+    }
+    spdlog::info("{}: same bytes as in program order", result.kernel);
+}
+
+int run_kernels(const RunOptions& options) {
+    const LoadedJob job(options);
+    const Workload workload = job.workload();
+    if (!options.output.empty()) {
+        prepare_folder(options.output);
+    }
+    std::vector<Result> results;
+    for (std::size_t i = 0; i < job.requests().size(); ++i) {
+        const KernelRequest& request = job.requests()[i];
+        const std::string name(request.kernel->name());
+        const kernels::Problem& problem = workload.problem;
+        spdlog::info(
+            "{}: {} matrices of {} on {}", name, problem.count, problem.chunk, job.hardware().name);
+        traces::Progress progress(
+            name, problem.count * bytes_of(problem.dtype, problem.chunk * problem.chunk));
+        std::unique_ptr<traces::ChromeTrace> trace;
+        observe::Observers observers;
+        if (!options.quiet) {
+            observers.push_back(&progress);
+        }
+        if (!options.trace.empty()) {
+            trace = std::make_unique<traces::ChromeTrace>(trace_path(options, name, i),
+                                                          job.hardware().clock_mhz);
+            observers.push_back(trace.get());
+        }
+        results.push_back(run(job.hardware(), request, workload, observers));
+        if (options.check) {
+            check_flags(job.hardware(), request, workload, results.back());
+        }
+    }
+    if (!options.output.empty()) {
+        write_outputs(options.output, results);
+    }
+    print(formatted(results, options.format));
+    return kDone;
+}
+
+double parse_max_error(const std::string& text) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value) ||
+        value <= 0) {
+        throw ConfigError(fmt::format("--max-error {}: (allowed: a number above 0)", text));
+    }
+    return value;
+}
+
+/// The kernels of `-k`, or all of them.
+std::vector<KernelRequest> selectable(const LoadedJob& job) {
+    std::vector<KernelRequest> requests = job.requests();
+    if (requests.empty()) {
+        for (const kernels::Kernel* kernel : kernels::registry()) {
+            requests.push_back(parse_request(std::string(kernel->name()), {}));
+        }
+    }
+    return requests;
+}
+
+int select_kernel(const SelectOptions& options) {
+    const double max_error = parse_max_error(options.max_error);
+    const LoadedJob job(options);
+    if (!options.output.empty()) {
+        prepare_folder(options.output);
+    }
+    traces::StatusLine status;
+    const auto announce = [&](std::size_t index, std::size_t count, const Candidate& candidate) {
+        const std::string text =
+            fmt::format("select: {} of {}, {}", index + 1, count, spec(candidate.request));
+        spdlog::info("{}", text);
+        if (!options.quiet && !options.verbose && status.due()) {
+            status.say(text);
+        }
+    };
+    Selection selection =
+        select(job.hardware(), selectable(job), job.workload(), max_error, announce);
+    selection.input = options.input;
+    status.clear();
+    const std::map<std::string, std::string> reports{{"text", select_text(selection)},
+                                                     {"json", select_json(selection)},
+                                                     {"csv", select_csv(selection)}};
+    if (!options.output.empty()) {
+        const std::filesystem::path folder = options.output;
+        write_file(folder / "results.txt", reports.at("text"));
+        write_file(folder / "results.csv", reports.at("csv"));
+        write_file(folder / "results.json", reports.at("json"));
+    }
+    print(reports.at(options.format));
+    return selection.choice() ? kDone : kFailed;
+}
+
+void add_options(CLI::App& command, RunOptions& options) {
+    add_job_options(command, options);
+    command.get_option("--kernel")->required();
+    add_parameter_options(command, options);
+    command.add_option(
+        "-o,--output", options.output, "folder for results.{json,csv,txt} and the inverses (.npy)");
+    command.add_option("--trace", options.trace, "Chrome trace (JSON) for Perfetto's UI");
+    CLI::Option* timing_only = add_timing_option(command, options);
+    command
+        .add_flag(
+            "--check",
+            options.check,
+            "also run in program order, without time; other bytes mean a missing flag (exit 1)")
+        ->excludes(timing_only);
+}
+
+void add_options(CLI::App& command, SelectOptions& options) {
+    add_job_options(command, options);
+    command.get_option("--kernel")
+        ->description("kernel to consider instead of all of them; parameters after a colon stay as "
+                      "given: inverse/neumann:early=yes");
+    command
+        .add_option("--max-error",
+                    options.max_error,
+                    "largest relative Frobenius error of any matrix that will do, e.g. 1e-2")
+        ->required();
+    command.add_option("-o,--output", options.output, "folder for results.{json,csv,txt}");
+    command.footer("Example:\n"
+                   "  npusim select -c configs/hardware/ascend-910b.yaml --chunk 64 --dtype fp16 "
+                   "--max-error 1e-2\n\n"
+                   "All kernels on the whole suite take half a minute at chunk 64 and more at 128; "
+                   "--count 1 takes seconds.\n"
+                   "Exit code: 0 done, 1 nothing is within --max-error, 2 bad input.");
+}
+
+} // namespace
+
+std::function<int()> add_run_command(CLI::App& app) {
+    CLI::App* command = app.add_subcommand("run", "run one kernel");
+    const auto options = std::make_shared<RunOptions>();
+    add_options(*command, *options);
+    return [options] {
+        if (options->kernels.size() != 1) {
+            throw ConfigError("run takes one -k (several: npusim compare)");
+        }
+        set_verbosity(options->verbose, options->quiet);
+        return run_kernels(*options);
+    };
+}
+
+std::function<int()> add_compare_command(CLI::App& app) {
+    CLI::App* command =
+        app.add_subcommand("compare", "run several kernels on the same input, as one table");
+    const auto options = std::make_shared<RunOptions>();
+    add_options(*command, *options);
+    return [options] {
+        set_verbosity(options->verbose, options->quiet);
+        return run_kernels(*options);
+    };
+}
+
+std::function<int()> add_select_command(CLI::App& app) {
+    CLI::App* command = app.add_subcommand(
+        "select",
+        "run every kernel with many parameters; choose the fastest that is accurate enough");
+    const auto options = std::make_shared<SelectOptions>();
+    options->input = "suite";
+    add_options(*command, *options);
+    return [options] {
+        set_verbosity(options->verbose, options->quiet);
+        return select_kernel(*options);
+    };
+}
+
+} // namespace npusim::app
