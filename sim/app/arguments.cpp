@@ -91,6 +91,21 @@ void add_format_option(CLI::App& command, std::string& format, bool csv) {
     option->capture_default_str();
 }
 
+void add_selection_options(CLI::App& command,
+                           SelectionArguments& arguments,
+                           const std::string& prefix) {
+    command.add_option("--" + prefix + "window",
+                       arguments.window,
+                       "show cycles A to B only: A:B; either may be left out");
+    command.add_option("--" + prefix + "cores",
+                       arguments.cores,
+                       "show these AI cores or cores of them only, e.g. 0,3-5,core7.cube");
+}
+
+traces::Selection selection(const SelectionArguments& arguments) {
+    return {arguments.window, arguments.cores};
+}
+
 void add_quiet_option(CLI::App& command, bool& quiet) {
     command.add_flag("-q,--quiet", quiet, "say nothing but errors");
 }

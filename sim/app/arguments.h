@@ -4,6 +4,7 @@
 #include "sim/base/dtype.h"
 #include "sim/config/hardware.h"
 #include "sim/config/model.h"
+#include "traces/selection.h"
 #include "traces/status_line.h"
 
 #include <cstddef>
@@ -42,6 +43,15 @@ config::HardwareConfig load_hardware(const std::string& file, const std::vector<
 void add_config_option(CLI::App& command, std::string& config);
 void add_set_option(CLI::App& command, std::vector<std::string>& sets);
 void add_format_option(CLI::App& command, std::string& format, bool csv);
+/// `--{prefix}window` and `--{prefix}cores`, for `selection`.
+struct SelectionArguments {
+    std::string window;
+    std::string cores;
+};
+void add_selection_options(CLI::App& command,
+                           SelectionArguments& arguments,
+                           const std::string& prefix = "");
+traces::Selection selection(const SelectionArguments& arguments);
 void add_quiet_option(CLI::App& command, bool& quiet);
 /// Set to as many as the host has processors.
 void add_jobs_option(CLI::App& command, std::size_t& jobs);
