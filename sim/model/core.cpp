@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <bit>
 #include <fmt/format.h>
+#include <iterator>
 #include <utility>
 
 namespace npusim::model {
@@ -36,6 +37,7 @@ Core::Core(const sc_core::sc_module_name& name,
                 pipe, static_cast<std::size_t>(hardware.scalar.queue_depth), *this);
         }
     }
+    std::ranges::copy_if(observers_, std::back_inserter(detailed_), &observe::Observer::detailed);
     SC_HAS_PROCESS(Core);
     SC_METHOD(wake);
     sensitive << wake_;
@@ -52,8 +54,16 @@ void Core::wake() {
             local_ = accounted_ = hardware_.launch;
         }
         for (; !crossings_.empty() && crossings_.front().at <= now(); crossings_.pop_front()) {
-            flags_.raise_cross(crossings_.front().id, crossings_.front().at);
-            reached_ = std::max(reached_, crossings_.front().at);
+            const Crossing& crossing = crossings_.front();
+            flags_.raise_cross(crossing.id, crossing.at);
+            raised({.core = setup_.index,
+                    .cross = true,
+                    .from = crossing.from,
+                    .id = crossing.id,
+                    .source = crossing.source,
+                    .sent = crossing.sent,
+                    .at = crossing.at});
+            reached_ = std::max(reached_, crossing.at);
             unsettled_ = ~0U; // any pipe may wait for it
         }
         if (!crossings_.empty()) {
@@ -141,7 +151,7 @@ bool Core::dispatch_next() {
         waits_for_room_.reset();
         if (const Cycles room = target->room(); room > local_) {
             account();
-            span(Pipe::Scalar, observe::State::QueueFull, local_, room, nullptr);
+            span(Pipe::Scalar, observe::State::QueueFull, local_, room, &instruction);
             local_ = accounted_ = room;
         }
         local_ += hardware_.scalar.issue;
@@ -162,6 +172,8 @@ void Core::account() {
 
 /// Does an instruction of the scalar unit; false if it has to wait for what is not known yet.
 bool Core::run_scalar(const isa::Instruction& instruction) {
+    observe::Execution execution{
+        .pipe = Pipe::Scalar, .instruction = &instruction, .issued = local_, .head = local_};
     if (!std::holds_alternative<isa::ScalarWork>(instruction) &&
         !std::holds_alternative<isa::ScalarLoad>(instruction)) {
         account();
@@ -173,16 +185,16 @@ bool Core::run_scalar(const isa::Instruction& instruction) {
         if (*pass > local_) {
             const bool cross = std::holds_alternative<isa::CrossWait>(instruction) ||
                                std::holds_alternative<isa::SyncAll>(instruction);
-            span(Pipe::Scalar,
-                 cross ? observe::State::CrossCore : observe::State::Flag,
-                 local_,
-                 *pass,
-                 &instruction);
+            execution.stall = cross ? observe::State::CrossCore : observe::State::Flag;
+            span(Pipe::Scalar, execution.stall, local_, *pass, &instruction);
             local_ = accounted_ = *pass;
         }
         apply(instruction, local_);
     }
+    execution.start = local_;
     local_ += timing::cost(instruction, hardware_);
+    execution.alone = execution.end = execution.settled = local_;
+    executed(execution);
     return true;
 }
 
@@ -224,10 +236,16 @@ void Core::release(Cycles at) {
     wake_.notify(sc_core::SC_ZERO_TIME);
 }
 
-void Core::cross_raise(std::int32_t id, Cycles sent) {
+void Core::raised(const observe::Raise& raise) {
+    for (observe::Observer* observer : detailed_) {
+        observer->on_raise(raise);
+    }
+}
+
+void Core::cross_raise(std::int32_t id, std::size_t source, Pipe from, Cycles sent) {
     const Cycles at = sent + hardware_.sync.cross_core;
     const auto later = std::ranges::upper_bound(crossings_, at, {}, &Crossing::at);
-    crossings_.insert(later, {at, id});
+    crossings_.insert(later, {at, id, source, from, sent});
     wake_.notify(until(crossings_.front().at));
 }
 
@@ -261,8 +279,14 @@ PipeUnit::Timing Core::begin(const isa::Instruction& instruction, Pipe pipe, Cyc
 void Core::served(Pipe pipe, const timing::GmTraffic& traffic, timing::GmServer::Outcome outcome) {
     try {
         for (observe::Observer* observer : observers_) {
-            observer->on_gm(
-                {setup_.index, traffic.bytes, outcome.hbm_bytes, traffic.write, traffic.cold});
+            observer->on_gm({.core = setup_.index,
+                             .pipe = pipe,
+                             .start = now(),
+                             .end = outcome.end,
+                             .bytes = traffic.bytes,
+                             .hbm_bytes = outcome.hbm_bytes,
+                             .write = traffic.write,
+                             .cold = traffic.cold});
         }
         unit(pipe)->served(outcome.end);
         unsettled_ |= 1U << static_cast<unsigned>(pipe);
@@ -276,9 +300,16 @@ void Core::apply(const isa::Instruction& instruction, Cycles at) {
     reached_ = std::max(reached_, at);
     if (const auto* set = std::get_if<isa::SetFlag>(&instruction)) {
         flags_.raise(set->from, set->to, set->id, at);
+        raised({.core = setup_.index,
+                .from = set->from,
+                .to = set->to,
+                .id = set->id,
+                .source = setup_.index,
+                .sent = at,
+                .at = at});
         unsettled_ |= 1U << static_cast<unsigned>(set->to);
     } else if (const auto* cross = std::get_if<isa::CrossSet>(&instruction)) {
-        host_.cross_set(setup_.index, cross->target, cross->id, at);
+        host_.cross_set(setup_.index, cross->pipe, cross->target, cross->id, at);
     } else if (memory_) {
         setup_.effects->add(at, instruction, *memory_);
     }

@@ -48,9 +48,10 @@ class CoreHost {
     CoreHost(CoreHost&&) = delete;
     CoreHost& operator=(CoreHost&&) = delete;
     virtual ~CoreHost() = default;
-    /// Raises cross-core event `id` of core `target` in the AI core of core `source` at `at`, now
-    /// or later.
-    virtual void cross_set(std::size_t source, std::int32_t target, std::int32_t id, Cycles at) = 0;
+    /// Pipe `from` of core `source` raises cross-core event `id` of core `target` in its AI core at
+    /// `at`, now or later.
+    virtual void
+    cross_set(std::size_t source, Pipe from, std::int32_t target, std::int32_t id, Cycles at) = 0;
     /// A core comes to a barrier of the chip at `at`; all are released once the last one has.
     virtual void arrive(Cycles at) = 0;
     virtual void fail() noexcept = 0; ///< hands the current exception to the simulation
@@ -81,8 +82,8 @@ class Core : public sc_core::sc_module {
 
     sc_core::sc_port<GmInterface> gm{"gm"};
 
-    /// Raises cross-core event `id`, sent at `sent`, once the signal has crossed.
-    void cross_raise(std::int32_t id, Cycles sent);
+    /// Raises cross-core event `id`, sent by another core at `sent`, once the signal has crossed.
+    void cross_raise(std::int32_t id, std::size_t source, Pipe from, Cycles sent);
     /// The transfer under way in `pipe` has been served.
     void served(Pipe pipe, const timing::GmTraffic& traffic, timing::GmServer::Outcome outcome);
     /// Lets the core go on behind its SyncAll at `at`.
@@ -102,6 +103,13 @@ class Core : public sc_core::sc_module {
     PipeUnit::Timing begin(const isa::Instruction& instruction, Pipe pipe, Cycles start);
     /// `instruction` takes effect at `at`: on data, on flags.
     void apply(const isa::Instruction& instruction, Cycles at);
+    /// `execution` but for its core.
+    void executed(observe::Execution execution) {
+        execution.core = setup_.index;
+        for (observe::Observer* observer : detailed_) {
+            observer->on_execute(execution);
+        }
+    }
     /// Not empty.
     void span(Pipe pipe,
               observe::State state,
@@ -119,12 +127,14 @@ class Core : public sc_core::sc_module {
     std::optional<Cycles> scalar_may_pass(const isa::Instruction& instruction);
     std::optional<Cycles> pipes_settled() const;
     void account();
+    void raised(const observe::Raise& raise);
     PipeUnit* unit(Pipe pipe) const { return units_[static_cast<std::size_t>(pipe)].get(); }
 
     const config::HardwareConfig& hardware_;
     CoreSetup setup_;
     CoreHost& host_;
     const observe::Observers& observers_;
+    observe::Observers detailed_; ///< of those, the ones that want details
     timing::Scoreboard flags_;
     std::optional<functional::CoreMemory> memory_;
     std::array<std::unique_ptr<PipeUnit>, kPipeCount> units_;
@@ -148,6 +158,9 @@ class Core : public sc_core::sc_module {
     struct Crossing {
         Cycles at;
         std::int32_t id;
+        std::size_t source;
+        Pipe from;
+        Cycles sent;
     };
     std::deque<Crossing> crossings_; ///< in order of time
     sc_core::sc_event wake_;

@@ -64,10 +64,14 @@ bool PipeUnit::needs_settled(const isa::Instruction& head) const {
 /// Works out when `instruction`, due at the pipe at `due`, starts, and unless it is a transfer of
 /// GM all that follows from it; false if it waits for a flag nobody has raised yet.
 bool PipeUnit::start(const isa::Instruction& instruction, Cycles due) {
-    Cycles at = std::max(due, ended_);
-    if (settled_ > at && needs_settled(instruction)) {
-        core_.span(pipe_, observe::State::Sync, at, settled_, &instruction);
-        at = settled_;
+    Start start{due, std::max(due, ended_), std::max(due, ended_)};
+    const auto stall = [&](observe::State state, Cycles until) {
+        core_.span(pipe_, state, start.at, until, &instruction);
+        start.stall = state;
+        start.at = until;
+    };
+    if (settled_ > start.at && needs_settled(instruction)) {
+        stall(observe::State::Sync, settled_);
     }
     const bool cross = std::holds_alternative<isa::CrossWait>(instruction);
     if (cross || std::holds_alternative<isa::WaitFlag>(instruction)) {
@@ -76,31 +80,29 @@ bool PipeUnit::start(const isa::Instruction& instruction, Cycles due) {
         if (!raised) {
             return false;
         }
-        if (*raised > at) {
-            core_.span(pipe_,
-                       cross ? observe::State::CrossCore : observe::State::Flag,
-                       at,
-                       *raised,
-                       &instruction);
-            at = *raised;
+        if (*raised > start.at) {
+            stall(cross ? observe::State::CrossCore : observe::State::Flag, *raised);
         }
     }
-    left_[place()] = at;
-    const Timing timing = core_.begin(instruction, pipe_, at);
+    left_[place()] = start.at;
+    const Timing timing = core_.begin(instruction, pipe_, start.at);
     if (timing.gm) {
-        transfer_ = Transfer{instruction, at, timing};
+        transfer_ = Transfer{instruction, start, timing};
     } else {
-        finish(instruction, at, timing.alone, timing.alone, timing.settled);
+        finish(instruction, start, timing.alone, timing.alone, timing.settled);
     }
     return true;
 }
 
 /// A flag goes up when what came before it is settled; the pipe does not wait for that.
-void PipeUnit::finish(
-    const isa::Instruction& instruction, Cycles start, Cycles alone, Cycles end, Cycles settled) {
+void PipeUnit::finish(const isa::Instruction& instruction,
+                      const Start& start,
+                      Cycles alone,
+                      Cycles end,
+                      Cycles settled) {
     const observe::State state = is_sync(instruction) ? observe::State::Sync : observe::State::Busy;
-    if (alone > start) {
-        core_.span(pipe_, state, start, alone, &instruction);
+    if (alone > start.at) {
+        core_.span(pipe_, state, start.at, alone, &instruction);
     }
     if (end > alone) {
         core_.span(pipe_, observe::State::Gm, alone, end, &instruction);
@@ -110,6 +112,15 @@ void PipeUnit::finish(
     if (settled_ > end && isa::accesses(instruction).count > 0) {
         last_ = instruction;
     }
+    core_.executed({.pipe = pipe_,
+                    .instruction = &instruction,
+                    .issued = start.due,
+                    .head = start.head,
+                    .start = start.at,
+                    .alone = alone,
+                    .end = end,
+                    .settled = settled,
+                    .stall = start.stall});
     core_.apply(instruction, is_set(instruction) ? std::max(end, settled_) : end);
 }
 

@@ -57,16 +57,23 @@ class PipeUnit {
         isa::Instruction instruction;
         Cycles due; ///< at the pipe
     };
+    /// How an instruction came to start.
+    struct Start {
+        Cycles due;
+        Cycles head;
+        Cycles at;
+        observe::State stall = observe::State::Busy; ///< between `head` and `at`
+    };
     /// A transfer of GM that has begun and has not been served yet.
     struct Transfer {
         isa::Instruction instruction;
-        Cycles start;
+        Start start;
         Timing timing;
     };
 
     bool start(const isa::Instruction& instruction, Cycles due);
     void finish(const isa::Instruction& instruction,
-                Cycles start,
+                const Start& start,
                 Cycles alone,
                 Cycles end,
                 Cycles settled);

@@ -153,9 +153,10 @@ class Chip : public sc_core::sc_module, private CoreHost {
     }
 
   private:
-    void cross_set(std::size_t source, std::int32_t target, std::int32_t id, Cycles at) override {
+    void cross_set(
+        std::size_t source, Pipe from, std::int32_t target, std::int32_t id, Cycles at) override {
         const std::size_t first = source - static_cast<std::size_t>(ids_[source].unit);
-        cores_[first + static_cast<std::size_t>(target)]->cross_raise(id, at);
+        cores_[first + static_cast<std::size_t>(target)]->cross_raise(id, source, from, at);
     }
     void arrive(Cycles at) override {
         last_arrival_ = std::max(last_arrival_, at);

@@ -44,12 +44,44 @@ struct Span {
     State state = State::Busy;
     Cycles start;
     Cycles end;
-    const isa::Instruction* instruction = nullptr; ///< null for launch and dispatch
+    /// Null for launch and dispatch; of a full queue, the one there is no room for.
+    const isa::Instruction* instruction = nullptr;
+};
+
+/// An instruction's way through its pipe. Its stretches follow each other: queued, stalled at the
+/// head of the queue, executing, held up by GM, settling while the pipe goes on.
+struct Execution {
+    std::size_t core = 0;
+    Pipe pipe = Pipe::Scalar;
+    const isa::Instruction* instruction = nullptr;
+    Cycles issued{};           ///< comes into the queue of its pipe
+    Cycles head{};             ///< is the next to start
+    Cycles start{};            ///< later than that if it is stalled
+    Cycles alone{};            ///< its end on an idle chip
+    Cycles end{};              ///< lets the pipe go on
+    Cycles settled{};          ///< its result may be used
+    State stall = State::Busy; ///< why it starts later than `head`
+};
+
+/// A flag that has gone up. Raises of one flag come in the order in which waits consume them.
+struct Raise {
+    std::size_t core = 0; ///< whose flag it is
+    /// What waits for it: (from, to, id), or (-, -, id) of a flag between cores.
+    bool cross = false;
+    Pipe from = Pipe::Scalar; ///< pipe that set it
+    Pipe to = Pipe::Scalar;
+    std::int32_t id = 0;
+    std::size_t source = 0; ///< core that set it
+    Cycles sent{};          ///< by that pipe
+    Cycles at{};            ///< seen by the one that waits
 };
 
 /// Bytes through the global-memory port, as each transfer is served: in order of their starts.
 struct GmAccess {
     std::size_t core = 0;
+    Pipe pipe = Pipe::Mte2;
+    Cycles start{};
+    Cycles end{};
     std::int64_t bytes = 0;
     std::int64_t hbm_bytes = 0; ///< between L2 and HBM for its sake
     bool write = false;
@@ -71,6 +103,11 @@ class Observer {
     /// No span of `core` that is still to come ends before `now`.
     virtual void on_time(std::size_t /*core*/, Cycles /*now*/) {}
     virtual void on_gm(const GmAccess& /*access*/) {}
+    /// Whether this one listens to the two below, which cost time.
+    [[nodiscard]] virtual bool detailed() const { return false; }
+    /// In order of their starts per pipe.
+    virtual void on_execute(const Execution& /*execution*/) {}
+    virtual void on_raise(const Raise& /*raise*/) {}
     virtual void on_end(Cycles /*total*/) {}
 };
 
