@@ -1,100 +1,114 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "traces/chrome.h"
 
-#include "sim/base/error.h"
 #include "sim/isa/instruction.h"
 
-#include <cerrno>
-#include <cmath>
-#include <cstring>
 #include <fmt/format.h>
-#include <system_error>
 #include <utility>
 
 namespace npusim::traces {
 
-ChromeTrace::ChromeTrace(std::filesystem::path path, double clock_mhz)
-    : path_(std::move(path)), partial_(path_.string() + ".partial"), clock_mhz_(clock_mhz),
-      file_(std::fopen(partial_.c_str(), "w")) {
-    if (file_ == nullptr) {
-        throw ConfigError(
-            fmt::format("--trace {}: cannot write: {}", path_.string(), std::strerror(errno)));
+namespace {
+
+constexpr std::size_t kChip = 0; ///< process of what belongs to no core; core i is i + 1
+
+/// Nanoseconds as the format's microseconds.
+std::string microseconds(std::int64_t nanoseconds) {
+    return fmt::format("{}.{:03}", nanoseconds / 1000, nanoseconds % 1000);
+}
+
+} // namespace
+
+ChromeTrace::ChromeTrace(const std::filesystem::path& path, double clock_mhz)
+    : file_(path), nanoseconds_(clock_mhz) {
+    file_.write(R"({"displayTimeUnit":"ns","traceEvents":[)");
+}
+
+void ChromeTrace::write(std::string_view event) {
+    file_.write(std::exchange(first_, false) ? "\n" : ",\n");
+    file_.write(event);
+}
+
+std::string ChromeTrace::stamp(Cycles time) const {
+    return microseconds(nanoseconds_(time));
+}
+
+void ChromeTrace::process(std::size_t pid, std::string_view name) {
+    if (named_.size() <= pid) {
+        named_.resize(pid + 1);
+    }
+    if (!named_[pid]) {
+        named_[pid] = true;
+        write(fmt::format(
+            R"({{"ph":"M","pid":{},"name":"process_name","args":{{"name":"{}"}}}})", pid, name));
     }
 }
 
-ChromeTrace::~ChromeTrace() {
-    if (file_ != nullptr) {
-        file_.reset();
-        std::error_code ignored;
-        std::filesystem::remove(partial_, ignored);
-    }
-}
-
-void ChromeTrace::on_begin(const std::vector<observe::CoreInfo>& cores) {
-    fmt::print(file_.get(), R"({{"displayTimeUnit":"ns","traceEvents":[)");
-    for (std::size_t core = 0; core < cores.size(); ++core) {
-        write(fmt::format(R"({{"ph":"M","pid":{},"name":"process_name","args":{{"name":"{}"}}}})",
-                          core,
-                          cores[core].name));
-        for (std::size_t i = 0; i < cores[core].pipes.size(); ++i) {
-            const Pipe pipe = cores[core].pipes[i];
-            const auto tid = static_cast<int>(pipe);
-            write(fmt::format(
-                R"({{"ph":"M","pid":{},"tid":{},"name":"thread_name","args":{{"name":"{}"}}}})",
-                core,
-                tid,
-                to_string(pipe)));
-            write(fmt::format(
-                R"({{"ph":"M","pid":{},"tid":{},"name":"thread_sort_index","args":{{"sort_index":{}}}}})",
-                core,
-                tid,
-                i));
-        }
-    }
-}
-
-std::int64_t ChromeTrace::nanoseconds(Cycles time) const {
-    return std::llround(static_cast<double>(time.count()) * 1e3 / clock_mhz_);
-}
-
-void ChromeTrace::on_span(const observe::Span& span) {
-    const std::int64_t start = nanoseconds(span.start);
-    const std::int64_t length = nanoseconds(span.end) - start;
-    const bool busy = span.state == observe::State::Busy;
-    const std::string detail = span.instruction == nullptr ? "" : isa::to_text(*span.instruction);
-    const std::string_view name = !busy                         ? observe::to_string(span.state)
-                                  : span.instruction == nullptr ? std::string_view("dispatch")
-                                                                : isa::name_of(*span.instruction);
+void ChromeTrace::lane(LaneId id, const Lane& lane) {
+    const std::size_t pid = lane.core + 1;
+    cores_.push_back(lane.core);
+    process(pid, lane.core_name);
+    write(
+        fmt::format(R"({{"ph":"M","pid":{},"tid":{},"name":"thread_name","args":{{"name":"{}"}}}})",
+                    pid,
+                    id,
+                    name_of(lane)));
     write(fmt::format(
-        R"({{"ph":"X","pid":{},"tid":{},"ts":{}.{:03},"dur":{}.{:03},"name":"{}","cat":"{}","args":{{"cycle":{},"cycles":{},"op":"{}"}}}})",
-        span.core,
-        static_cast<int>(span.pipe),
-        start / 1000,
-        start % 1000,
-        length / 1000,
-        length % 1000,
-        name,
-        busy ? "busy" : "stall",
-        span.start.count(),
-        (span.end - span.start).count(),
-        detail));
+        R"({{"ph":"M","pid":{},"tid":{},"name":"thread_sort_index","args":{{"sort_index":{}}}}})",
+        pid,
+        id,
+        rank_of(lane)));
 }
 
-void ChromeTrace::on_end(Cycles /*total*/) {
-    fmt::print(file_.get(), "\n]}}\n");
-    const bool failed = std::fflush(file_.get()) != 0 || std::ferror(file_.get()) != 0;
-    file_.reset();
-    std::error_code error;
-    if (!failed) {
-        std::filesystem::rename(partial_, path_, error);
+void ChromeTrace::slice(const Slice& slice) {
+    const std::int64_t start = nanoseconds_(slice.start);
+    write(fmt::format(
+        R"({{"ph":"X","pid":{},"tid":{},"ts":{},"dur":{},"name":"{}","cat":"{}","args":{{"cycle":{},"cycles":{},"op":"{}"}}}})",
+        cores_[slice.lane] + 1,
+        slice.lane,
+        microseconds(start),
+        microseconds(nanoseconds_(slice.end) - start),
+        name_of(slice),
+        slice.state == observe::State::Busy ? "busy" : "stall",
+        slice.start.count(),
+        (slice.end - slice.start).count(),
+        slice.instruction == nullptr ? "" : isa::to_text(*slice.instruction)));
+    for (const std::uint64_t number : slice.receives) {
+        flow('f', number, slice.lane, slice.start);
     }
-    if (failed || error) {
-        throw ConfigError(fmt::format("--trace {}: cannot write", path_.string()));
+    for (const std::uint64_t number : slice.sends) {
+        flow('s', number, slice.lane, slice.end);
     }
 }
 
-void ChromeTrace::write(const std::string& event) {
-    fmt::print(file_.get(), "{}\n{}", std::exchange(first_, false) ? "" : ",", event);
+void ChromeTrace::flow(char phase, std::uint64_t number, LaneId lane, Cycles at) {
+    write(fmt::format(
+        R"({{"ph":"{}","id":{},"pid":{},"tid":{},"ts":{},"name":"flag","cat":"flag"{}}})",
+        phase,
+        number,
+        cores_[lane] + 1,
+        lane,
+        stamp(at),
+        phase == 'f' ? R"(,"bp":"e")" : ""));
+}
+
+void ChromeTrace::counter(const Counter& counter) {
+    const std::size_t pid = counter.core ? *counter.core + 1 : kChip;
+    process(pid, counter.core ? counter.core_name : "chip");
+    for (const Sample& sample : changes(*counter.series)) {
+        write(fmt::format(R"({{"ph":"C","pid":{},"ts":{},"name":"{}, {}","args":{{"{}":{:.6g}}}}})",
+                          pid,
+                          stamp(sample.at),
+                          counter.name,
+                          counter.unit,
+                          counter.unit,
+                          sample.value));
+    }
+}
+
+void ChromeTrace::end(Cycles /*total*/) {
+    file_.write("\n]}\n");
+    file_.finish();
 }
 
 } // namespace npusim::traces

@@ -1,48 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "sim/observe/observer.h"
+#include "traces/output_file.h"
+#include "traces/trace.h"
 
-#include <cstdint>
-#include <cstdio>
-#include <filesystem>
-#include <memory>
+#include <string>
+#include <vector>
 
 namespace npusim::traces {
 
-/// Streams a run as Chrome trace JSON, which Perfetto's UI opens: a process per core, a thread per
-/// pipe, a slice per busy or stalled span; exact cycles are in its arguments.
-///
-/// Times are real time, both ends of a slice rounded to whole nanoseconds: viewers keep no more,
-/// and were they to round a start and a length each by itself, neighbours would overlap and be
-/// dropped.
-///
-/// The file is written beside its name and renamed at the end: a failed run leaves none.
-class ChromeTrace : public observe::Observer {
+/// Chrome trace JSON, which Perfetto's UI, DevTools and speedscope open: a process per core, a
+/// thread per lane, a slice per stretch with its exact cycles in the arguments, a process for the
+/// chip's counters. Arrows are there for those who read them: Perfetto does not, from JSON.
+class ChromeTrace : public TraceWriter {
   public:
     /// Throws ConfigError if `path` cannot be written.
-    ChromeTrace(std::filesystem::path path, double clock_mhz);
-    ~ChromeTrace() override;
-    ChromeTrace(const ChromeTrace&) = delete;
-    ChromeTrace& operator=(const ChromeTrace&) = delete;
-    ChromeTrace(ChromeTrace&&) = delete;
-    ChromeTrace& operator=(ChromeTrace&&) = delete;
+    ChromeTrace(const std::filesystem::path& path, double clock_mhz);
 
-    void on_begin(const std::vector<observe::CoreInfo>& cores) override;
-    void on_span(const observe::Span& span) override;
-    void on_end(Cycles total) override;
+    void lane(LaneId id, const Lane& lane) override;
+    void slice(const Slice& slice) override;
+    void counter(const Counter& counter) override;
+    void end(Cycles total) override;
 
   private:
-    struct Close {
-        void operator()(std::FILE* file) const { std::fclose(file); }
-    };
-    void write(const std::string& event);
-    [[nodiscard]] std::int64_t nanoseconds(Cycles time) const;
+    void write(std::string_view event);
+    void flow(char phase, std::uint64_t number, LaneId lane, Cycles at);
+    void process(std::size_t pid, std::string_view name);
+    [[nodiscard]] std::string stamp(Cycles time) const;
 
-    std::filesystem::path path_;
-    std::filesystem::path partial_;
-    double clock_mhz_;
-    std::unique_ptr<std::FILE, Close> file_;
+    OutputFile file_;
+    Nanoseconds nanoseconds_;
+    std::vector<std::size_t> cores_; ///< by lane
+    std::vector<bool> named_;        ///< processes, by number
     bool first_ = true;
 };
 

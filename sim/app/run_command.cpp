@@ -8,9 +8,9 @@
 #include "sim/app/select.h"
 #include "sim/app/select_report.h"
 #include "sim/base/error.h"
-#include "traces/chrome.h"
 #include "traces/progress.h"
 #include "traces/status_line.h"
+#include "traces/trace_file.h"
 
 #include <CLI/CLI.hpp>
 #include <charconv>
@@ -29,7 +29,9 @@ namespace {
 
 struct RunOptions : JobOptions {
     std::string output;
-    std::string trace;
+    std::vector<std::string> traces;
+    SelectionArguments shown;
+    std::string detail{traces::kDetailNames[1]};
     bool check = false;
 };
 
@@ -46,15 +48,40 @@ std::string formatted(const std::vector<Result>& results, const std::string& for
 }
 
 /// FILE for one kernel; FILE with the kernel before the extension for several.
-std::filesystem::path
-trace_path(const RunOptions& options, const std::string& kernel, std::size_t index) {
-    std::filesystem::path path = options.trace;
-    if (options.kernels.size() > 1) {
-        const std::string extension = path.extension();
-        path.replace_extension();
-        path += "." + file_stem(kernel, index) + extension;
+std::filesystem::path trace_path(const std::filesystem::path& file,
+                                 std::size_t kernels,
+                                 const std::string& kernel,
+                                 std::size_t index) {
+    if (kernels == 1) {
+        return file;
     }
-    return path;
+    std::filesystem::path base = file;
+    std::string extension = base.extension();
+    base.replace_extension();
+    if (extension == ".gz") {
+        extension = base.extension().string() + extension;
+        base.replace_extension();
+    }
+    return base.string() + "." + file_stem(kernel, index) + extension;
+}
+
+traces::Detail parse_detail(const std::string& text) {
+    const auto at = std::ranges::find(traces::kDetailNames, text);
+    return static_cast<traces::Detail>(at - traces::kDetailNames.begin());
+}
+
+/// The traces that were asked for of kernel `index`.
+std::vector<std::unique_ptr<observe::Observer>>
+open_traces(const RunOptions& options, const LoadedJob& job, std::size_t index) {
+    std::vector<std::unique_ptr<observe::Observer>> opened;
+    const std::string name(job.requests()[index].kernel->name());
+    for (const std::string& file : options.traces) {
+        opened.push_back(traces::open_trace(trace_path(file, job.requests().size(), name, index),
+                                            job.hardware(),
+                                            selection(options.shown),
+                                            parse_detail(options.detail)));
+    }
+    return opened;
 }
 
 /// Throws ModelError if the timed run left other bytes than program order does.
@@ -87,14 +114,12 @@ int run_kernels(const RunOptions& options) {
             "{}: {} matrices of {} on {}", name, problem.count, problem.chunk, job.hardware().name);
         traces::Progress progress(
             name, problem.count * bytes_of(problem.dtype, problem.chunk * problem.chunk));
-        std::unique_ptr<traces::ChromeTrace> trace;
         observe::Observers observers;
         if (!options.quiet) {
             observers.push_back(&progress);
         }
-        if (!options.trace.empty()) {
-            trace = std::make_unique<traces::ChromeTrace>(trace_path(options, name, i),
-                                                          job.hardware().clock_mhz);
+        const auto traces = open_traces(options, job, i);
+        for (const auto& trace : traces) {
             observers.push_back(trace.get());
         }
         results.push_back(run(job.hardware(), request, workload, observers));
@@ -168,7 +193,21 @@ void add_options(CLI::App& command, RunOptions& options) {
     add_parameter_options(command, options);
     command.add_option(
         "-o,--output", options.output, "folder for results.{json,csv,txt} and the inverses (.npy)");
-    command.add_option("--trace", options.trace, "Chrome trace (JSON) for Perfetto's UI");
+    command
+        .add_option("--trace",
+                    options.traces,
+                    "file of the run over time; its name says the format: " +
+                        traces::trace_formats() + "; repeatable")
+        ->take_all();
+    add_selection_options(command, options.shown, "trace-");
+    command
+        .add_option("--trace-detail",
+                    options.detail,
+                    "pipes (busy or stalled), instructions, or all (flags and dispatch too, "
+                    "counters of every core)")
+        ->check(CLI::IsMember(
+            std::vector<std::string>(traces::kDetailNames.begin(), traces::kDetailNames.end())))
+        ->capture_default_str();
     CLI::Option* timing_only = add_timing_option(command, options);
     command
         .add_flag(

@@ -56,13 +56,6 @@ void Core::wake() {
         for (; !crossings_.empty() && crossings_.front().at <= now(); crossings_.pop_front()) {
             const Crossing& crossing = crossings_.front();
             flags_.raise_cross(crossing.id, crossing.at);
-            raised({.core = setup_.index,
-                    .cross = true,
-                    .from = crossing.from,
-                    .id = crossing.id,
-                    .source = crossing.source,
-                    .sent = crossing.sent,
-                    .at = crossing.at});
             reached_ = std::max(reached_, crossing.at);
             unsettled_ = ~0U; // any pipe may wait for it
         }
@@ -245,7 +238,14 @@ void Core::raised(const observe::Raise& raise) {
 void Core::cross_raise(std::int32_t id, std::size_t source, Pipe from, Cycles sent) {
     const Cycles at = sent + hardware_.sync.cross_core;
     const auto later = std::ranges::upper_bound(crossings_, at, {}, &Crossing::at);
-    crossings_.insert(later, {at, id, source, from, sent});
+    crossings_.insert(later, {at, id});
+    raised({.core = setup_.index,
+            .cross = true,
+            .from = from,
+            .id = id,
+            .source = source,
+            .sent = sent,
+            .at = at});
     wake_.notify(until(crossings_.front().at));
 }
 

@@ -158,9 +158,6 @@ class Core : public sc_core::sc_module {
     struct Crossing {
         Cycles at;
         std::int32_t id;
-        std::size_t source;
-        Pipe from;
-        Cycles sent;
     };
     std::deque<Crossing> crossings_; ///< in order of time
     sc_core::sc_event wake_;

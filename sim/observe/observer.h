@@ -63,7 +63,8 @@ struct Execution {
     State stall = State::Busy; ///< why it starts later than `head`
 };
 
-/// A flag that has gone up. Raises of one flag come in the order in which waits consume them.
+/// A flag that goes up. Waits consume the raises of one flag in order of `at`, those of the same
+/// time in the order in which they are told.
 struct Raise {
     std::size_t core = 0; ///< whose flag it is
     /// What waits for it: (from, to, id), or (-, -, id) of a flag between cores.

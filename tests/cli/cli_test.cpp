@@ -365,57 +365,6 @@ TEST_CASE("option -o writes whole results and inverses, and --trace a file per k
     }
 }
 
-TEST_CASE("a Chrome trace adds up to the run's statistics, thread by thread") {
-    const npusim::test::Scratch scratch;
-    const std::string path = (scratch.path() / "t.json").string();
-    const auto run = json::parse(invoke("run " + kAscend +
-                                        "-k inverse/neumann --count 30 --timing-only --trace " +
-                                        path + " --format json")
-                                     .out)["results"][0];
-    const json trace = json::parse(content(path));
-    std::map<int, std::string> cores;
-    std::map<std::pair<int, int>, std::string> pipes;
-    std::map<std::pair<int, int>, std::int64_t> ends;
-    // As Perfetto reads a time: microseconds, rounded to whole nanoseconds.
-    const auto nanoseconds = [](const json& time) {
-        return std::llround(time.get<double>() * 1000);
-    };
-    std::map<std::string, std::map<std::string, std::int64_t>> busy;
-    for (const json& event : trace.at("traceEvents")) {
-        const int pid = event.at("pid");
-        if (event.at("name") == "process_name") {
-            cores[pid] = event["args"]["name"];
-        } else if (event.at("name") == "thread_name") {
-            pipes[{pid, event["tid"]}] = event["args"]["name"];
-        } else if (event.at("ph") == "X") {
-            const std::pair<int, int> thread{pid, event["tid"]};
-            CHECK(nanoseconds(event["ts"]) >= ends[thread]);
-            ends[thread] = nanoseconds(event["ts"]) + nanoseconds(event["dur"]);
-            if (event["cat"] == "busy") {
-                busy[cores.at(pid)][pipes.at(thread)] +=
-                    event["args"]["cycles"].get<std::int64_t>();
-            }
-        }
-    }
-    CHECK(cores.size() == 72);
-    for (const auto& [core, figures] : run["cores"].items()) {
-        for (const auto& [pipe, statistics] : figures["pipes"].items()) {
-            CAPTURE(core, pipe);
-            CHECK(busy[core][pipe] == statistics["busy"].get<std::int64_t>());
-        }
-    }
-}
-
-TEST_CASE("the example trace is what its command writes") {
-    const npusim::test::Scratch scratch;
-    const std::string path = (scratch.path() / "t.json").string();
-    invoke("run " + kAscend +
-           "-k inverse/neumann:order=2,steps=2 --chunk 16 --count 1 --set ai_cores=1 "
-           "--set vector_cores=1 --trace " +
-           path);
-    CHECK(content(path) == content(kSource + "/traces/examples/neumann_16.json"));
-}
-
 TEST_CASE("a study has every cell beside what was published, and says whether all agree") {
     const npusim::test::Scratch scratch;
     const Outcome outcome =

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "traces/op_texts.h"
+
+#include "sim/isa/instruction.h"
+
+#include <fmt/format.h>
+
+namespace npusim::traces {
+
+namespace {
+
+std::string tile_text(const isa::Tile& tile) {
+    return fmt::format("{} {} {}x{}{}",
+                       to_string(tile.dtype),
+                       to_string(tile.memory),
+                       tile.rows,
+                       tile.cols,
+                       tile.contiguous() ? "" : fmt::format(" stride {}", tile.stride_bytes));
+}
+
+std::string text_of(const isa::Instruction& instruction) {
+    const isa::Accesses accesses = isa::accesses(instruction);
+    if (accesses.count == 0) {
+        return isa::to_text(instruction);
+    }
+    std::string to;
+    std::string from;
+    for (const isa::Access& access : accesses.all()) {
+        std::string& side = access.write ? to : from;
+        side += (side.empty() ? "" : ", ") + tile_text(*access.tile);
+    }
+    const auto* copy = std::get_if<isa::Copy>(&instruction);
+    return fmt::format("{} {}{}{}{}",
+                       isa::name_of(instruction),
+                       to,
+                       to.empty() || from.empty() ? "" : ", ",
+                       from,
+                       copy == nullptr ? "" : fmt::format(", {} bytes", copy->from.bytes()));
+}
+
+/// What the text of an op without tiles depends on.
+std::uint64_t word_of(const isa::Instruction& instruction) {
+    const auto flag = [](Pipe from, Pipe to, std::int32_t id) {
+        return static_cast<std::uint64_t>(from) | static_cast<std::uint64_t>(to) << 8U |
+               static_cast<std::uint64_t>(id) << 16U;
+    };
+    return std::visit(
+        isa::Overloaded{
+            [&](const isa::SetFlag& op) { return flag(op.from, op.to, op.id); },
+            [&](const isa::WaitFlag& op) { return flag(op.from, op.to, op.id); },
+            [&](const isa::CrossSet& op) {
+                return flag(op.pipe, Pipe{}, op.id) | static_cast<std::uint64_t>(op.target) << 48U;
+            },
+            [&](const isa::CrossWait& op) { return flag(op.pipe, Pipe{}, op.id); },
+            [&](const isa::PipeBarrier& op) { return flag(op.pipe, Pipe{}, 0); },
+            [&](const isa::ScalarWork& op) { return static_cast<std::uint64_t>(op.cycles); },
+            [](const auto& /*op*/) { return std::uint64_t{0}; }},
+        instruction);
+}
+
+} // namespace
+
+OpTexts::Key OpTexts::key_of(const isa::Instruction& instruction) {
+    Key key{};
+    const isa::Accesses accesses = isa::accesses(instruction);
+    key[0] = instruction.index() + 1; // a key of zeros is none
+    if (accesses.count == 0) {
+        key[1] = word_of(instruction);
+        return key;
+    }
+    std::size_t word = 1;
+    for (const isa::Access& access : accesses.all()) {
+        const isa::Tile& tile = *access.tile;
+        key[word++] =
+            static_cast<std::uint64_t>(tile.rows) << 32U | static_cast<std::uint64_t>(tile.cols);
+        key[word++] = static_cast<std::uint64_t>(tile.memory) << 56U |
+                      static_cast<std::uint64_t>(tile.dtype) << 48U |
+                      static_cast<std::uint64_t>(tile.contiguous() ? 0 : tile.stride_bytes);
+    }
+    return key;
+}
+
+std::size_t OpTexts::Hash::operator()(const Key& key) const {
+    std::uint64_t hash = 0;
+    for (const std::uint64_t word : key) {
+        hash = (hash ^ word) * 0x9E3779B97F4A7C15U;
+        hash ^= hash >> 29U;
+    }
+    return hash;
+}
+
+std::uint32_t OpTexts::number(const isa::Instruction& instruction) {
+    const Key key = key_of(instruction);
+    Recent& recent = recent_[Hash{}(key) % recent_.size()];
+    if (recent.key != key) {
+        const auto [at, fresh] =
+            numbers_.try_emplace(key, static_cast<std::uint32_t>(texts_.size()));
+        if (fresh) {
+            texts_.push_back(text_of(instruction));
+        }
+        recent = {key, at->second};
+    }
+    return recent.number;
+}
+
+} // namespace npusim::traces

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sim/isa/op_list.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <unordered_map>
+
+namespace npusim::traces {
+
+/// Texts of instructions without their addresses, each made once: "mmad fp32 l0c 64x64, fp16 l0a
+/// 64x16, fp16 l0b 16x64", and the bytes of a copy. A run has few of them, however long it is.
+class OpTexts {
+  public:
+    /// The number of the text of `instruction`, counted from 0 in order of first use.
+    std::uint32_t number(const isa::Instruction& instruction);
+    [[nodiscard]] const std::string& text(std::uint32_t number) const { return texts_[number]; }
+    [[nodiscard]] std::size_t size() const { return texts_.size(); }
+
+  private:
+    using Key = std::array<std::uint64_t, 7>; ///< all that the text depends on
+    struct Hash {
+        std::size_t operator()(const Key& key) const;
+    };
+    static Key key_of(const isa::Instruction& instruction);
+
+    struct Recent {
+        Key key{};
+        std::uint32_t number = 0;
+    };
+    std::array<Recent, 256> recent_; ///< by hash: a run does the same few over and over
+    std::unordered_map<Key, std::uint32_t, Hash> numbers_;
+    std::deque<std::string> texts_;
+};
+
+} // namespace npusim::traces

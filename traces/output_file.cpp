@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "traces/output_file.h"
+
+#include "sim/base/error.h"
+
+#include <cerrno>
+#include <fmt/format.h>
+#include <system_error>
+#include <utility>
+#include <zlib.h>
+
+namespace npusim::traces {
+
+namespace {
+
+constexpr std::size_t kBuffer = std::size_t{1} << 18;
+
+} // namespace
+
+void OutputFile::Close::operator()(gzFile_s* file) const {
+    gzclose(file);
+}
+
+OutputFile::OutputFile(std::filesystem::path path)
+    : path_(std::move(path)), partial_(path_.string() + ".partial"),
+      // T: as it is; 1: the level that keeps up with a simulation.
+      file_(gzopen(partial_.c_str(), path_.extension() == ".gz" ? "wb1" : "wbT")) {
+    if (file_ == nullptr) {
+        fail(std::generic_category().message(errno));
+    }
+    buffer_.reserve(2 * kBuffer);
+}
+
+OutputFile::~OutputFile() {
+    if (file_ != nullptr) {
+        if (writing_.valid()) {
+            writing_.wait();
+        }
+        file_.reset();
+        std::error_code ignored;
+        std::filesystem::remove(partial_, ignored);
+    }
+}
+
+void OutputFile::fail(std::string_view why) const {
+    throw ConfigError(fmt::format("{}: cannot write: {}", path_.string(), why));
+}
+
+void OutputFile::write(std::string_view bytes) {
+    buffer_ += bytes;
+    if (buffer_.size() >= kBuffer) {
+        flush();
+    }
+}
+
+/// Hands the buffer to a thread once the one before is done.
+void OutputFile::flush() {
+    if (writing_.valid()) {
+        writing_.get();
+    }
+    writing_ = std::async(std::launch::async, [this, bytes = std::exchange(buffer_, {})] {
+        if (gzwrite(file_.get(), bytes.data(), static_cast<unsigned>(bytes.size())) <= 0) {
+            fail(std::generic_category().message(errno));
+        }
+    });
+    buffer_.reserve(2 * kBuffer);
+}
+
+void OutputFile::finish() {
+    flush();
+    writing_.get();
+    if (gzclose(file_.release()) != Z_OK) {
+        std::error_code ignored;
+        std::filesystem::remove(partial_, ignored);
+        fail(std::generic_category().message(errno));
+    }
+    std::error_code error;
+    std::filesystem::rename(partial_, path_, error);
+    if (error) {
+        fail(error.message());
+    }
+}
+
+} // namespace npusim::traces

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "traces/op_texts.h"
+#include "traces/output_file.h"
+#include "traces/protobuf.h"
+#include "traces/trace.h"
+
+#include <string_view>
+#include <vector>
+
+namespace npusim::traces {
+
+/// Perfetto's own format, TrackEvent packets: a process per core, a track per lane in the order of
+/// the data's way, arrows for flags, counters with units. Names and texts are written once and
+/// referred to by number. Fields as in perfetto's protos/perfetto/trace (trace_packet.proto,
+/// track_event.proto, track_descriptor.proto, interned_data.proto).
+class PerfettoTrace : public TraceWriter {
+  public:
+    /// `addresses`: also those of each instruction's tiles. Throws ConfigError if `path` cannot be
+    /// written.
+    PerfettoTrace(const std::filesystem::path& path, double clock_mhz, bool addresses);
+
+    void lane(LaneId id, const Lane& lane) override;
+    void slice(const Slice& slice) override;
+    void counter(const Counter& counter) override;
+    void end(Cycles total) override;
+
+  private:
+    /// A packet, whose fields `fill` writes.
+    template <class Fill> void packet(Fill fill);
+    template <class Fill> void track(std::uint64_t number, std::string_view name, Fill fill);
+    template <class Fill> void event(std::uint64_t track, Cycles at, std::uint64_t type, Fill fill);
+    void interned(std::uint32_t kind, std::uint64_t number, std::string_view text);
+    void annotate(std::uint64_t argument, std::uint64_t value);
+    void annotate_addresses(const isa::Instruction& instruction);
+    std::uint64_t core_track(std::size_t core, std::string_view name);
+    std::uint64_t name_number(const Slice& slice);
+    std::uint64_t op_number(const isa::Instruction& instruction);
+
+    OutputFile file_;
+    Nanoseconds nanoseconds_;
+    bool addresses_;
+    ProtobufWriter out_;
+    std::vector<bool> cores_; ///< that have a track
+    std::vector<bool> named_; ///< slices' names that the reader knows
+    OpTexts texts_;
+    std::size_t known_texts_ = 0; ///< those the reader knows
+    std::uint64_t counters_ = 0;
+};
+
+} // namespace npusim::traces
