@@ -8,9 +8,10 @@ import { charts } from './panels/charts';
 import { comparison } from './panels/comparison';
 import { header, runCards } from './panels/header';
 import { roofline } from './panels/roofline';
+import { chosenRuns, runPicker } from './panels/run_picker';
 import { TimelinePanel } from './panels/timeline_panel';
 import { Run } from './run';
-import type { ReportData } from './schema';
+import type { ReportData, RunData } from './schema';
 import { sweepSections } from './sweep/sweep';
 import { Theme } from './theme';
 import { View } from './timeline/view';
@@ -44,11 +45,13 @@ function append(...sections: (HTMLElement | null)[]) {
 }
 
 /** The sections of one run, or of two to compare; the timeline is painted before the rest. */
-async function showRuns(runs: Run[], theme: Theme, keyboard: Keyboard) {
+async function showRuns(all: RunData[], theme: Theme, keyboard: Keyboard) {
+    const runs = chosenRuns(all).map((data) => new Run(data));
     const view = new View(runs);
     const panel = new TimelinePanel(view, theme);
     panel.addShortcuts(keyboard);
-    append(runCards(runs), runs.length > 1 ? comparison(runs) : null, panel.element);
+    const compared = runs.length > 1 ? comparison(runs) : null;
+    append(runPicker(all), runCards(runs), compared, panel.element);
     panel.timeline.draw();
     await painted();
     markFirstPaint();
@@ -77,9 +80,8 @@ async function main() {
     document.body.prepend(hatchDefinitions());
     const head = header(data, theme, () => keyboard.showHelp());
     byId('content').before(head);
-    const runs = (data.runs ?? []).map((run) => new Run(run));
-    if (runs.length > 0) {
-        await showRuns(runs.slice(0, 2), theme, keyboard);
+    if (data.runs && data.runs.length > 0) {
+        await showRuns(data.runs, theme, keyboard);
     }
     if (data.sweep) {
         append(...sweepSections(data.sweep));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { responsive, svg, svgText } from '../base/dom';
+import { html, responsive, svg, svgText } from '../base/dom';
 import { compact, integer, list, percent } from '../base/format';
 import { linearScale, type Scale } from '../base/scale';
 import { alternative, dataTable, section } from '../base/table';
@@ -27,7 +27,7 @@ export function causes(runs: readonly Run[]): HTMLElement {
         'Cycles by cause',
         responsive((width) => chart(groups, longest, width, several)).element,
         alternative(summary(runs), ...runs.map(causesTable)),
-        ...runs.flatMap(criticalTable),
+        html('div', { class: 'side-by-side' }, ...runs.map(criticalTable)),
     );
 }
 
@@ -93,7 +93,7 @@ function barSegments({ run, sum }: Bar, scale: Scale, y: number): SVGElement[] {
         );
         const label = svgText(x + width / 2, y + kBarHeight / 2, part, {
             class: style.stall ? 'bar-label on-hatch' : 'bar-label',
-            fill: style.stall ? 'var(--ink)' : `var(--${style.id}-text)`,
+            '--label': style.stall ? 'var(--ink)' : `var(--${style.id}-text)`,
         });
         return width > 50 ? [box, label] : [box];
     });
@@ -120,15 +120,16 @@ function causesTable(run: Run): HTMLElement {
     return dataTable(`${run.name}: cycles by cause, summed over all pipes`, columns, rows);
 }
 
-function criticalTable(run: Run): HTMLElement[] {
+function criticalTable(run: Run): HTMLElement | null {
     const reasons = criticalByReason(run);
     const whole = reasons.reduce((sum, { cycles }) => sum + cycles, 0);
+    if (reasons.length === 0) {
+        return null;
+    }
     const rows = reasons.map(({ reason, cycles }) => [
         reason,
         integer(cycles),
         percent(cycles / whole),
     ]);
-    return rows.length > 0
-        ? [dataTable(`${run.name}: the critical path`, ['reason', 'cycles', 'share'], rows)]
-        : [];
+    return dataTable(`${run.name}: the critical path`, ['reason', 'cycles', 'share'], rows);
 }

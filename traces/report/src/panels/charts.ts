@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import uPlot from 'uplot';
 import { html } from '../base/dom';
-import { compact, decimal, percent } from '../base/format';
+import { compact, decimal, integer, percent } from '../base/format';
 import { alternative, choice, dataTable, section } from '../base/table';
 import { kSeriesColors, kStyles, themeColor } from '../palette';
 import type { Run, Series } from '../run';
@@ -110,6 +110,7 @@ class Chart {
     readonly element: HTMLElement;
     private readonly uplot: uPlot;
     private readonly values: HTMLElement[];
+    private readonly when = html('span', { class: 'when' });
     private readonly plotArea = html('div', { class: 'chart-plot' });
     private readonly resize = new ResizeObserver(() => this.fit());
 
@@ -158,15 +159,18 @@ class Chart {
             ),
         );
         return html('div', { class: 'chart-legend' },
-            html('strong', {}, this.run.name), ...entries);
+            html('strong', {}, this.run.name), this.when, ...entries);
     }
 
     /** At a sample, or the means over all of them. */
     private showValues(sample: number | null) {
+        const { step } = this.series[0];
+        const time = this.run.data.window[0] + (sample ?? 0) * step;
+        this.when.textContent = sample === null ? 'means' : `from cycle ${integer(time)}`;
         this.series.forEach((series, index) => {
             const value = sample === null ? mean(series.values) : series.values[sample];
             this.values[index].textContent =
-                value === undefined ? '' : valueText(series, value, sample === null);
+                value === undefined ? '' : valueText(series, value);
         });
     }
 
@@ -269,10 +273,10 @@ function colorOf(series: Series, index: number): string {
     return isPipe ? `--${shortName(series)}` : kSeriesColors[index % kSeriesColors.length];
 }
 
-function valueText(series: Series, value: number, isMean: boolean): string {
-    const text = `${isMean ? 'mean ' : ''}${decimal(value)} ${series.unit}`.trim();
+function valueText(series: Series, value: number): string {
+    const text = `${compact(value)} ${series.unit}`.trim();
     return series.limit && series.unit !== '%'
-        ? `${text} (${percent(value / series.limit)})`
+        ? `${text}, ${percent(value / series.limit)}`
         : text;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { html } from '../base/dom';
 import { decimal, integer, percent } from '../base/format';
 import { dataTable, section } from '../base/table';
 import type { Run } from '../run';
@@ -44,12 +45,13 @@ export function comparison([first, second]: readonly Run[]): HTMLElement {
     const faster = second.data.cycles < first.data.cycles ? second : first;
     const slower = faster === first ? second : first;
     const factor = decimal(slower.data.cycles / faster.data.cycles);
-    const caption = `${faster.name} takes ${integer(faster.data.cycles)} cycles, ${factor} times `
+    const summary = `${faster.name} takes ${integer(faster.data.cycles)} cycles, ${factor} times `
         + `less than ${slower.name}. The ratio is ${second.name} to ${first.name}.`;
     return section(
         'comparison',
         'Comparison',
-        dataTable(caption, ['', first.name, second.name, 'ratio'], rows),
+        html('p', {}, summary),
+        dataTable('Both runs', ['', first.name, second.name, 'ratio'], rows),
     );
 }
 

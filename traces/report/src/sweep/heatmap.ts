@@ -147,7 +147,7 @@ function cellMark(
     const color = rampColor(shade(value));
     const selected = sweep.selected.value === best;
     const label = width >= kLabelledFrom
-        ? svgText(...middle, compact(value), { class: 'bar-label', fill: color.ink })
+        ? svgText(...middle, compact(value), { class: 'bar-label', '--label': color.ink })
         : null;
     return svg(
         'g',

@@ -74,9 +74,14 @@ export class PointTable {
     private headerCell({ title }: Column, index: number): HTMLElement {
         return html(
             'th',
-            { scope: 'col' },
+            { scope: 'col', class: this.isText(index) ? 'text' : null },
             html('button', { type: 'button', click: () => this.sortBy(index) }, title),
         );
+    }
+
+    private isText(column: number): boolean {
+        const { valueOf } = this.columns[column];
+        return this.sweep.data.points.some((point) => typeof valueOf(point) === 'string');
     }
 
     private sortBy(column: number) {

@@ -60,20 +60,23 @@ function chart(sweep: Sweep, first: number, second: number, width: number): SVGE
         { scale: x, title: fullTitleOf(sweep.objectives[first]) },
         { scale: y, title: fullTitleOf(sweep.objectives[second]) },
         [
-            staircase(sweep, sweep.front(first, second).map(place), second, y),
+            staircase(sweep.front(first, second).map(place), worstEnd(sweep, first, x),
+                worstEnd(sweep, second, y)),
             ...paintOrder(sweep, sweep.done).map((point) => dot(sweep, point, place(point))),
         ],
     );
 }
 
 /** From each point on the front level to the next, as what lies beyond is beaten by it. */
-function staircase(sweep: Sweep, places: [number, number][], second: number, y: Scale): SVGElement {
-    const worst = sweep.data.objectives[second].direction === 'min' ? y.range[1] : y.range[0];
-    const start = places.length > 0 ? `M${places[0][0]} ${worst}` : '';
-    return svg('path', {
-        class: 'staircase',
-        d: start + places.map(([px, py]) => `H${px}V${py}`).join(''),
-    });
+function staircase(places: [number, number][], worstX: number, worstY: number): SVGElement {
+    const steps = places.map(([px, py]) => `H${px}V${py}`).join('');
+    const d = `M${places[0][0]} ${worstY}${steps}H${worstX}`;
+    return svg('path', { class: 'staircase', d });
+}
+
+/** The end of an axis where its objective is worst. */
+function worstEnd(sweep: Sweep, objective: number, { range }: Scale): number {
+    return sweep.data.objectives[objective].direction === 'min' ? range[1] : range[0];
 }
 
 function dot(sweep: Sweep, point: PointData, [cx, cy]: [number, number]): SVGElement {

@@ -12,14 +12,13 @@ import { scatter } from './scatter';
 /** The sections of a sweep. A point that is selected in one is marked in all. */
 export function sweepSections(data: SweepData): HTMLElement[] {
     const sweep = new Sweep(data);
-    const plots = sweep.done.length > 0
-        ? [scatter(sweep), parallelCoordinates(sweep), heatmap(sweep)]
-        : [];
-    return [
-        ...plots.filter((element) => element !== null),
-        new PointTable(sweep).element,
-        selectedPoint(sweep),
-    ];
+    const table = new PointTable(sweep).element;
+    if (sweep.done.length === 0) {
+        return [table, selectedPoint(sweep)];
+    }
+    const front = html('div', { class: 'beside' }, scatter(sweep), selectedPoint(sweep));
+    return [front, parallelCoordinates(sweep), heatmap(sweep), table]
+        .filter((element) => element !== null);
 }
 
 function selectedPoint(sweep: Sweep): HTMLElement {

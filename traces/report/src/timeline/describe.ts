@@ -46,10 +46,13 @@ export function describeSlice(slice: SliceRef): Node[] {
     ];
 }
 
-/** The tooltip of a stretch in which many slices were summed up. */
+/** The tooltip of a stretch in which many slices were summed up; empty if nothing is there. */
 export function describeStretch(run: Run, lanes: Lane[], from: number, to: number): Node[] {
     const mix = emptyMix();
-    lanes.forEach((lane) => lane.addMix(from, to, mix));
+    const covered = lanes.reduce((cycles, lane) => cycles + lane.addMix(from, to, mix), 0);
+    if (covered === 0) {
+        return [];
+    }
     const slices = lanes.reduce((count, lane) => count + lane.countWithin(from, to), 0);
     const whole = (to - from) * lanes.length;
     const parts = kStyles.flatMap((style, index) =>
@@ -58,10 +61,10 @@ export function describeStretch(run: Run, lanes: Lane[], from: number, to: numbe
             : [],
     );
     const where = lanes.length === 1 ? laneName(lanes[0]) : lanes[0].data.core;
+    const stretch = `${plural(Math.ceil(to - from), 'cycle')} from ${integer(from)} on`;
     return [
         html('strong', {}, where),
-        html('div', {}, `from ${integer(from)}: ${plural(Math.ceil(to - from), 'cycle')} of `
-            + `${run.name}, in which ${plural(slices, 'slice')} begin${slices === 1 ? 's' : ''}`),
+        html('div', {}, `${stretch}, ${run.name}; ${plural(slices, 'slice')} begin in them`),
         ...parts,
     ];
 }

@@ -16,6 +16,8 @@ export interface Inks {
 
 export interface StyleInk {
     fill: string;
+    /** The fill as a pixel of an image. */
+    pixel: number;
     /** Of text on it. */
     text: string;
     hatch: CanvasPattern | null;
@@ -36,11 +38,19 @@ export function readInks(): Inks {
 }
 
 function styleInk(style: Style): StyleInk {
+    const fill = themeColor(`--${style.id}`);
     return {
-        fill: themeColor(`--${style.id}`),
+        fill,
+        pixel: pixelOf(fill),
         text: themeColor(style.stall ? '--ink' : `--${style.id}-text`),
         hatch: style.stall ? hatchPattern(style) : null,
     };
+}
+
+/** "#rrggbb" as the bytes red, green, blue and alpha, the first one lowest. */
+function pixelOf(color: string): number {
+    const channel = (offset: number) => parseInt(color.slice(offset, offset + 2), 16);
+    return ((255 << 24) | (channel(5) << 16) | (channel(3) << 8) | channel(1)) >>> 0;
 }
 
 function hatchPattern(style: Style): CanvasPattern | null {

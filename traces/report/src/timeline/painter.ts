@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { emptyMix, type Lane, type Mix } from '../lane';
 import { kStyles } from '../palette';
+import { ColumnImage, kDimmed } from './column_image';
 import type { Frame } from './frame';
 import type { Inks } from './inks';
 import type { CoreRow, LaneRow, Row } from './rows';
 
 const kNarrow = 1;
 const kHatchedFrom = 3;
-const kLabelledFrom = 28;
 const kCharacter = 6.2;
-const kDimmed = 0.22;
+const kLeastRoom = 5;
 const kMargin = 2;
 
 interface Label {
@@ -65,12 +65,15 @@ export class SlicePainter {
     private readonly ticks: number[] = [];
     private readonly labels: Label[] = [];
     private readonly mix: Mix = emptyMix();
+    private readonly columns: ColumnImage;
 
     constructor(
         private readonly context: CanvasRenderingContext2D,
         private readonly frame: Frame,
         private readonly inks: Inks,
-    ) {}
+    ) {
+        this.columns = new ColumnImage(frame.width, frame.height, inks);
+    }
 
     paint(rows: Row[]) {
         for (const row of rows) {
@@ -80,6 +83,7 @@ export class SlicePainter {
                 this.addCollapsedCore(row);
             }
         }
+        this.columns.paint(this.context);
         this.context.globalAlpha = kDimmed;
         this.paintBatches(this.dimmed);
         this.context.globalAlpha = 1;
@@ -121,10 +125,9 @@ export class SlicePainter {
         const dim = lane.searched && !lane.isHit(index);
         const batch = (dim ? this.dimmed : this.full)[style];
         batch.add(x, y, Math.max(1, width - gap), height, width > kHatchedFrom);
-        if (width > kLabelledFrom && !dim) {
-            const room = Math.floor((width - 8) / kCharacter);
-            const name = row.run.data.names[lane.slices.name[index]];
-            this.labels.push({ x: Math.max(x, 0) + 4, y: y + height / 2, style, text: fit(name, room) });
+        const text = fit(row.run.data.names[lane.slices.name[index]], width - 8);
+        if (!dim && text !== '') {
+            this.labels.push({ x: Math.max(x, 0) + 4, y: y + height / 2, style, text });
         }
     }
 
@@ -152,17 +155,9 @@ export class SlicePainter {
         }
     }
 
-    /** The cycles in `mix` on top of each other: work below, stalls above. */
     private addStack(row: Row, column: number, perCycle: number, dim: boolean) {
-        const height = row.height - 2 * kMargin;
-        let bottom = row.y - this.frame.scrollTop + kMargin + height;
-        for (let style = 0; style < kStyles.length; ++style) {
-            if (this.mix[style] > 0) {
-                const part = Math.min(height, height * this.mix[style] * perCycle);
-                bottom -= part;
-                (dim ? this.dimmed : this.full)[style].add(column, bottom, 1, part, false);
-            }
-        }
+        const top = row.y - this.frame.scrollTop + kMargin;
+        this.columns.stack(column, top, row.height - 2 * kMargin, this.mix, perCycle, dim);
     }
 
     private paintBatches(list: Batch[]) {
@@ -195,7 +190,11 @@ function hasHit(lanes: Lane[], from: number, to: number): boolean {
     return lanes.some((lane) => lane.hasHitWithin(from, to));
 }
 
-/** A text cut to `room` characters. */
-function fit(text: string, room: number): string {
-    return text.length <= room ? text : `${text.slice(0, Math.max(1, room - 1))}…`;
+/** As much of a text as tells something in so many pixels; else nothing. */
+function fit(text: string, width: number): string {
+    const room = Math.floor(width / kCharacter);
+    if (text.length <= room) {
+        return text;
+    }
+    return room < kLeastRoom ? '' : `${text.slice(0, room - 1)}…`;
 }

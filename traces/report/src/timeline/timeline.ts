@@ -6,6 +6,7 @@ import type { Run, SliceRef } from '../run';
 import type { Theme } from '../theme';
 import { describeSlice, describeStretch } from './describe';
 import { frameOf, prepareCanvas, type Frame } from './frame';
+import { listenToGestures } from './gestures';
 import { readInks, type Inks } from './inks';
 import { Labels } from './labels';
 import { OverlayPainter } from './overlays';
@@ -13,10 +14,9 @@ import { SlicePainter } from './painter';
 import { Rows, type Row } from './rows';
 import { Ruler, timeTicks } from './ruler';
 import type { Search } from './search';
+import { Tooltip } from './tooltip';
 import type { View } from './view';
 
-const kClickDistance = 4;
-const kWheelZoom = 1.0015;
 /** A hit that is jumped to is shown at least this many pixels wide, where it is narrower. */
 const kHitPixels = 24;
 
@@ -31,10 +31,11 @@ export class Timeline {
     readonly remark = new Signal('');
 
     private readonly canvas = html('canvas', { role: 'img' });
-    private readonly tooltip = html('div', { class: 'tooltip', hidden: true });
+    private readonly tooltip = new Tooltip();
     private readonly scroller: HTMLElement;
     private readonly ruler: Ruler;
     private inks: Inks = readInks();
+    private drawn = { width: 0, height: 0 };
     private readonly redraw = oncePerFrame(() => this.draw());
 
     constructor(
@@ -58,10 +59,15 @@ export class Timeline {
             { class: 'timeline' },
             html('div', { class: 'ruler' }, this.rulerLabels(), this.ruler.canvas),
             this.scroller,
-            this.tooltip,
+            this.tooltip.element,
         );
         this.redrawOnChange(theme);
-        this.listen();
+        this.scroller.addEventListener('scroll', this.redraw);
+        listenToGestures(this.canvas, this.scroller, view, {
+            click: (event) => this.onClick(event),
+            hover: (event) => this.onHover(event),
+            leave: () => this.onLeave(),
+        });
     }
 
     /** Where the lanes begin, in pixels from the left edge. */
@@ -70,11 +76,12 @@ export class Timeline {
     }
 
     draw() {
-        const width = this.scroller.clientWidth - this.gutter;
-        const height = this.scroller.clientHeight;
+        const { clientWidth, clientHeight: height } = this.scroller;
+        const width = clientWidth - this.gutter;
         if (width <= 0) {
             return;
         }
+        this.drawn = { width: clientWidth, height };
         this.ruler.draw(width, this.inks);
         const context = prepareCanvas(this.canvas, width, height);
         const frame = frameOf(this.view, width, height, this.scroller.scrollTop);
@@ -135,11 +142,18 @@ export class Timeline {
         this.showFlows.subscribe(this.redraw);
         this.showCritical.subscribe(this.redraw);
         this.rows.rows.subscribe(this.redraw);
-        new ResizeObserver(this.redraw).observe(this.scroller);
+        new ResizeObserver(() => this.redrawIfResized()).observe(this.scroller);
         theme.changed.subscribe(() => {
             this.inks = readInks();
             this.draw();
         });
+    }
+
+    private redrawIfResized() {
+        const { clientWidth, clientHeight } = this.scroller;
+        if (clientWidth !== this.drawn.width || clientHeight !== this.drawn.height) {
+            this.redraw();
+        }
     }
 
     private rulerLabels(): Node {
@@ -191,58 +205,6 @@ export class Timeline {
             : '';
     }
 
-    private listen() {
-        this.scroller.addEventListener('scroll', this.redraw);
-        this.canvas.addEventListener('wheel', (event) => this.onWheel(event), { passive: false });
-        this.canvas.addEventListener('pointerdown', (event) => this.onDrag(event));
-        this.canvas.addEventListener('pointermove', (event) => this.onHover(event));
-        this.canvas.addEventListener('pointerleave', () => {
-            this.tooltip.hidden = true;
-            this.view.pointer.set(null);
-        });
-    }
-
-    private onWheel(event: WheelEvent) {
-        event.preventDefault();
-        if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
-            this.view.pan(event.deltaX / this.canvas.clientWidth);
-        } else {
-            const anchor = event.offsetX / this.canvas.clientWidth;
-            this.view.zoom(kWheelZoom ** event.deltaY, anchor);
-        }
-    }
-
-    /** Moves what is seen along with the pointer; without moving, it is a click. */
-    private onDrag(down: PointerEvent) {
-        if (down.button !== 0) {
-            return;
-        }
-        const { start } = this.view.range.value;
-        const scrollTop = this.scroller.scrollTop;
-        const cyclesPerPixel = this.view.span / this.canvas.clientWidth;
-        let moved = false;
-        const move = (event: PointerEvent) => {
-            const x = event.clientX - down.clientX;
-            const y = event.clientY - down.clientY;
-            moved ||= Math.hypot(x, y) > kClickDistance;
-            if (moved) {
-                const first = start - x * cyclesPerPixel;
-                this.view.show(first, first + this.view.span);
-                this.scroller.scrollTop = scrollTop - y;
-            }
-        };
-        const up = (event: PointerEvent) => {
-            this.canvas.removeEventListener('pointermove', move);
-            this.canvas.removeEventListener('pointerup', up);
-            if (!moved) {
-                this.onClick(event);
-            }
-        };
-        this.canvas.setPointerCapture(down.pointerId);
-        this.canvas.addEventListener('pointermove', move);
-        this.canvas.addEventListener('pointerup', up);
-    }
-
     private onClick(event: PointerEvent) {
         const row = this.rowUnder(event);
         if (row?.kind === 'core') {
@@ -256,10 +218,12 @@ export class Timeline {
         const share = event.offsetX / this.canvas.clientWidth;
         this.view.pointer.set(range.start + share * this.view.span);
         const row = this.rowUnder(event);
-        const content = row ? this.tooltipContent(row, event.offsetX) : [];
-        this.tooltip.hidden = content.length === 0 || event.buttons !== 0;
-        this.tooltip.replaceChildren(...content);
-        this.placeTooltip(event);
+        this.tooltip.show(event, row ? this.tooltipContent(row, event.offsetX) : []);
+    }
+
+    private onLeave() {
+        this.tooltip.hide();
+        this.view.pointer.set(null);
     }
 
     private tooltipContent(row: Row, x: number): Node[] {
@@ -267,20 +231,9 @@ export class Timeline {
         if (slice && !this.isNarrow(slice)) {
             return describeSlice(slice);
         }
-        const lanes = lanesOf(row);
         const from = this.cycleAt(row.run, Math.floor(x));
         const to = this.cycleAt(row.run, Math.floor(x) + 1);
-        const isEmpty = lanes.every((lane) => lane.firstEndingAfter(from)
-            === lane.firstEndingAfter(to) && lane.sliceAt(from) < 0);
-        return isEmpty ? [] : describeStretch(row.run, lanes, from, to);
-    }
-
-    private placeTooltip(event: PointerEvent) {
-        const box = this.element.getBoundingClientRect();
-        const x = event.clientX - box.left + 14;
-        const fits = x + this.tooltip.offsetWidth < box.width;
-        this.tooltip.style.left = `${fits ? x : Math.max(0, x - this.tooltip.offsetWidth - 28)}px`;
-        this.tooltip.style.top = `${event.clientY - box.top + 16}px`;
+        return describeStretch(row.run, lanesOf(row), from, to);
     }
 
     private rowUnder(event: PointerEvent): Row | undefined {
