@@ -12,7 +12,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <functional>
+#include <span>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <string>
@@ -77,10 +79,12 @@ int dispatch(int argc, char** argv) {
         "--max-error 1e-2\n"
         "  npusim list kernels\n\n"
         "Exit code: 0 done, 1 the run failed (deadlock, --check, nothing to select), 2 bad input.");
+    const std::string command_line = fmt::format(
+        "npusim {}", fmt::join(std::span(argv, static_cast<std::size_t>(argc)).subspan(1), " "));
     const std::vector<std::pair<std::string, std::function<int()>>> commands{
-        {"run", add_run_command(app)},
-        {"compare", add_compare_command(app)},
-        {"select", add_select_command(app)},
+        {"run", add_run_command(app, command_line)},
+        {"compare", add_compare_command(app, command_line)},
+        {"select", add_select_command(app, command_line)},
         {"list", add_list_command(app)},
         {"study", add_study_command(app)},
         {"speed", add_speed_command(app)},

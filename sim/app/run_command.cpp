@@ -4,6 +4,7 @@
 #include "sim/app/arguments.h"
 #include "sim/app/job_options.h"
 #include "sim/app/output.h"
+#include "sim/app/page.h"
 #include "sim/app/report.h"
 #include "sim/app/select.h"
 #include "sim/app/select_report.h"
@@ -18,6 +19,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fmt/format.h>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <spdlog/spdlog.h>
@@ -28,16 +30,20 @@ namespace npusim::app {
 namespace {
 
 struct RunOptions : JobOptions {
+    std::string command; ///< as it was given
     std::string output;
     std::vector<std::string> traces;
     SelectionArguments shown;
     std::string detail{traces::kDetailNames[1]};
+    std::string page;
     bool check = false;
 };
 
 struct SelectOptions : JobOptions {
+    std::string command; ///< as it was given
     std::string max_error;
     std::string output;
+    std::string page;
 };
 
 std::string formatted(const std::vector<Result>& results, const std::string& format) {
@@ -106,6 +112,7 @@ int run_kernels(const RunOptions& options) {
         prepare_folder(options.output);
     }
     std::vector<Result> results;
+    std::vector<PageRecorder> pages;
     for (std::size_t i = 0; i < job.requests().size(); ++i) {
         const KernelRequest& request = job.requests()[i];
         const std::string name(request.kernel->name());
@@ -122,6 +129,10 @@ int run_kernels(const RunOptions& options) {
         for (const auto& trace : traces) {
             observers.push_back(trace.get());
         }
+        if (!options.page.empty()) {
+            PageRecorder& page = pages.emplace_back(job.hardware(), selection(options.shown));
+            std::ranges::copy(page.observers(), std::back_inserter(observers));
+        }
         results.push_back(run(job.hardware(), request, workload, observers));
         if (options.check) {
             check_flags(job.hardware(), request, workload, results.back());
@@ -129,6 +140,9 @@ int run_kernels(const RunOptions& options) {
     }
     if (!options.output.empty()) {
         write_outputs(options.output, results);
+    }
+    if (!options.page.empty()) {
+        write_file(options.page, run_page(job.hardware(), options.command, results, pages));
     }
     print(formatted(results, options.format));
     return kDone;
@@ -183,6 +197,9 @@ int select_kernel(const SelectOptions& options) {
         write_file(folder / "results.csv", reports.at("csv"));
         write_file(folder / "results.json", reports.at("json"));
     }
+    if (!options.page.empty()) {
+        write_file(options.page, selection_page(options.command, selection));
+    }
     print(reports.at(options.format));
     return selection.choice() ? kDone : kFailed;
 }
@@ -199,6 +216,8 @@ void add_options(CLI::App& command, RunOptions& options) {
                     "file of the run over time; its name says the format: " +
                         traces::trace_formats() + "; repeatable")
         ->take_all();
+    command.add_option(
+        "--report", options.page, "HTML page of the runs, to open in a browser; needs no network");
     add_selection_options(command, options.shown, "trace-");
     command
         .add_option("--trace-detail",
@@ -228,6 +247,9 @@ void add_options(CLI::App& command, SelectOptions& options) {
                     "largest relative Frobenius error of any matrix that will do, e.g. 1e-2")
         ->required();
     command.add_option("-o,--output", options.output, "folder for results.{json,csv,txt}");
+    command.add_option("--report",
+                       options.page,
+                       "HTML page of all candidates, to open in a browser; needs no network");
     command.footer("Example:\n"
                    "  npusim select -c configs/hardware/ascend-910b.yaml --chunk 64 --dtype fp16 "
                    "--max-error 1e-2\n\n"
@@ -238,9 +260,10 @@ void add_options(CLI::App& command, SelectOptions& options) {
 
 } // namespace
 
-std::function<int()> add_run_command(CLI::App& app) {
+std::function<int()> add_run_command(CLI::App& app, const std::string& command_line) {
     CLI::App* command = app.add_subcommand("run", "run one kernel");
     const auto options = std::make_shared<RunOptions>();
+    options->command = command_line;
     add_options(*command, *options);
     return [options] {
         if (options->kernels.size() != 1) {
@@ -251,10 +274,11 @@ std::function<int()> add_run_command(CLI::App& app) {
     };
 }
 
-std::function<int()> add_compare_command(CLI::App& app) {
+std::function<int()> add_compare_command(CLI::App& app, const std::string& command_line) {
     CLI::App* command =
         app.add_subcommand("compare", "run several kernels on the same input, as one table");
     const auto options = std::make_shared<RunOptions>();
+    options->command = command_line;
     add_options(*command, *options);
     return [options] {
         set_verbosity(options->verbose, options->quiet);
@@ -262,11 +286,12 @@ std::function<int()> add_compare_command(CLI::App& app) {
     };
 }
 
-std::function<int()> add_select_command(CLI::App& app) {
+std::function<int()> add_select_command(CLI::App& app, const std::string& command_line) {
     CLI::App* command = app.add_subcommand(
         "select",
         "run every kernel with many parameters; choose the fastest that is accurate enough");
     const auto options = std::make_shared<SelectOptions>();
+    options->command = command_line;
     options->input = "suite";
     add_options(*command, *options);
     return [options] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/cli/invoke.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -299,4 +300,104 @@ TEST_CASE("a trace that cannot be is refused with what may be") {
     CHECK_THAT(refusal(kTiny + "--trace t.json --trace-window 9"), Contains("A:B"));
     CHECK_THAT(refusal(kTiny + "--trace t.json --trace-cores cube"), Contains("e.g. 0,3-5"));
     CHECK_THAT(refusal(kTiny + "--trace t.json --trace-detail much"), Contains("instructions"));
+}
+
+namespace {
+
+/// The data in a report page.
+json page_data(const fs::path& page) {
+    const std::string html = content(page);
+    const std::string open = R"(id="npusim-data">)";
+    const std::size_t begin = html.find(open) + open.size();
+    return json::parse(html.substr(begin, html.find("</script>", begin) - begin));
+}
+
+/// A column of 32-bit numbers.
+std::vector<std::int32_t> numbers(const json& base64) {
+    const auto digit = [](char c) {
+        const std::string digits =
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        return static_cast<std::uint32_t>(digits.find(c));
+    };
+    std::vector<std::int32_t> values;
+    std::uint64_t bits = 0;
+    std::uint32_t word = 0;
+    for (const char c : base64.get<std::string>()) {
+        for (int shift = 4; c != '=' && shift >= 0; shift -= 2) { // two bits at a time
+            const std::uint64_t place = bits % 32 / 8 * 8 + (6 - bits % 8);
+            word |= (digit(c) >> static_cast<unsigned>(shift) & 3U) << place;
+            bits += 2;
+            if (bits % 32 == 0) {
+                values.push_back(static_cast<std::int32_t>(word));
+                word = 0;
+            }
+        }
+    }
+    return values;
+}
+
+} // namespace
+
+TEST_CASE("a report holds both runs, and its slices add up to their statistics") {
+    const Scratch scratch;
+    const fs::path page = scratch.path() / "r.html";
+    const json results = json::parse(
+        invoke("compare " + kAscend + kPair + "--count 30 --format json --report " + page.string())
+            .out)["results"];
+    const json data = page_data(page);
+    REQUIRE(data["runs"].size() == 2);
+    for (std::size_t i = 0; i < 2; ++i) {
+        const json& run = data["runs"][i];
+        CHECK(run["cycles"] == results[i]["cycles"]);
+        const std::vector<std::int32_t> lanes = numbers(run["slices"]["lane"]);
+        const std::vector<std::int32_t> cycles = numbers(run["slices"]["cycles"]);
+        const std::vector<std::int32_t> names = numbers(run["slices"]["name"]);
+        REQUIRE(lanes.size() == run["slices"]["count"].get<std::size_t>());
+        std::map<std::string, std::int64_t> busy;
+        for (std::size_t s = 0; s < lanes.size(); ++s) {
+            const json& lane = run["lanes"][static_cast<std::size_t>(lanes[s])];
+            const json& stalls = run["states"];
+            const json& name = run["names"][static_cast<std::size_t>(names[s])];
+            if (std::find(stalls.begin(), stalls.end(), name) == stalls.end()) {
+                busy[lane["core"].get<std::string>() + lane["pipe"].get<std::string>()] +=
+                    cycles[s];
+            }
+        }
+        for (const json& lane : run["lanes"]) {
+            const std::string core = lane["core"];
+            const std::string pipe = lane["pipe"];
+            CAPTURE(core, pipe);
+            const json& statistics = results[i]["cores"][core]["pipes"][pipe];
+            CHECK(lane["cycles"][0] == statistics["busy"]);
+            CHECK(lane["idle"] == statistics["idle"]);
+            if (pipe != "scalar") { // dispatch is left out
+                CHECK(busy[core + pipe] == statistics["busy"].get<std::int64_t>());
+            }
+        }
+        const std::vector<std::int32_t> start = numbers(run["critical"]["start"]);
+        const std::vector<std::int32_t> end = numbers(run["critical"]["end"]);
+        REQUIRE_FALSE(end.empty());
+        CHECK(start.front() == 0);
+        CHECK(end.back() == run["cycles"].get<std::int64_t>());
+        CHECK(std::equal(end.begin(), end.end() - 1, start.begin() + 1));
+    }
+}
+
+TEST_CASE("a report of a selection holds every candidate") {
+    const Scratch scratch;
+    const fs::path page = scratch.path() / "s.html";
+    const json selection = json::parse(
+        invoke("select " + kAscend + "--chunk 16 --count 1 --max-error 1e-2 --format json " +
+               "-k inverse/neumann -k inverse/radix4 --report " + page.string())
+            .out);
+    const json sweep = page_data(page)["sweep"];
+    REQUIRE(sweep["points"].size() == selection["candidates"].size());
+    for (std::size_t i = 0; i < sweep["points"].size(); ++i) {
+        CHECK(sweep["points"][i]["axes"][0] == selection["candidates"][i]["kernel"]);
+        CHECK(sweep["points"][i]["axes"].size() == sweep["axes"].size());
+    }
+    CHECK(refusal("select " + kAscend +
+                  "--max-error 1 --report /no/such/r.html --count 1 "
+                  "--chunk 16 -k inverse/radix4")
+              .find("/no/such/r.html") != std::string::npos);
 }
