@@ -18,7 +18,18 @@ std::string tile_text(const isa::Tile& tile) {
                        tile.contiguous() ? "" : fmt::format(" stride {}", tile.stride_bytes));
 }
 
-std::string text_of(const isa::Instruction& instruction) {
+/// " at kernels/gemm/gemm.cpp:40": the line that wrote it, if that is known.
+std::string place_text(const std::source_location& where) {
+    if (where.line() == 0) {
+        return {};
+    }
+    const std::string_view file = where.file_name();
+    const std::size_t folder = file.rfind("kernels/");
+    return fmt::format(
+        " at {}:{}", folder == std::string_view::npos ? file : file.substr(folder), where.line());
+}
+
+std::string op_text(const isa::Instruction& instruction) {
     const isa::Accesses accesses = isa::accesses(instruction);
     if (accesses.count == 0) {
         return isa::to_text(instruction);
@@ -63,7 +74,10 @@ std::uint64_t word_of(const isa::Instruction& instruction) {
 OpTexts::Key OpTexts::key_of(const isa::Instruction& instruction) {
     Key key{};
     const isa::Accesses accesses = isa::accesses(instruction);
-    key[0] = instruction.index() + 1; // a key of zeros is none
+    // A key of zeros is none.
+    key[0] = (instruction.index() + 1) | static_cast<std::uint64_t>(instruction.where.line())
+                                             << 32U;
+    key.back() = reinterpret_cast<std::uintptr_t>(instruction.where.file_name());
     if (accesses.count == 0) {
         key[1] = word_of(instruction);
         return key;
@@ -96,7 +110,7 @@ std::uint32_t OpTexts::number(const isa::Instruction& instruction) {
         const auto [at, fresh] =
             numbers_.try_emplace(key, static_cast<std::uint32_t>(texts_.size()));
         if (fresh) {
-            texts_.push_back(text_of(instruction));
+            texts_.push_back(op_text(instruction) + place_text(instruction.where));
         }
         recent = {key, at->second};
     }

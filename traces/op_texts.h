@@ -12,8 +12,9 @@
 
 namespace npusim::traces {
 
-/// Texts of instructions without their addresses, each made once: "mmad fp32 l0c 64x64, fp16 l0a
-/// 64x16, fp16 l0b 16x64", and the bytes of a copy. A run has few of them, however long it is.
+/// Texts of instructions without their addresses, with the line that wrote them, each made once:
+/// "mmad fp32 l0c 64x64, fp16 l0a 64x16, fp16 l0b 16x64", and the bytes of a copy. A run has few of
+/// them, however long it is.
 class OpTexts {
   public:
     /// The number of the text of `instruction`, counted from 0 in order of first use.
@@ -22,7 +23,7 @@ class OpTexts {
     [[nodiscard]] std::size_t size() const { return texts_.size(); }
 
   private:
-    using Key = std::array<std::uint64_t, 7>; ///< all that the text depends on
+    using Key = std::array<std::uint64_t, 8>; ///< all that the text depends on
     struct Hash {
         std::size_t operator()(const Key& key) const;
     };

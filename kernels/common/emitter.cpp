@@ -19,7 +19,7 @@ Ticket Emitter::signal(Pipe from, Pipe to) {
     if (pair.set - pair.waited == ids_) {
         consume_one(from, to, pair);
     }
-    (*this)(isa::SetFlag{from, to, static_cast<std::int32_t>(pair.set % ids_)});
+    add(isa::SetFlag{from, to, static_cast<std::int32_t>(pair.set % ids_)});
     return {pair.set++};
 }
 
@@ -35,7 +35,7 @@ void Emitter::add(const isa::Instruction& instruction) {
 }
 
 void Emitter::consume_one(Pipe from, Pipe to, Channel& pair) {
-    (*this)(isa::WaitFlag{from, to, static_cast<std::int32_t>(pair.waited % ids_)});
+    add(isa::WaitFlag{from, to, static_cast<std::int32_t>(pair.waited % ids_)});
     ++pair.waited;
 }
 

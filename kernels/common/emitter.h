@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernels/common/op_writer.h"
 #include "sim/base/units.h"
 #include "sim/config/hardware.h"
 #include "sim/isa/program.h"
@@ -23,16 +24,10 @@ struct Ticket {
 /// before the consumer. Signals of a pair of pipes are numbered; awaiting number n consumes all up
 /// to n. Ids rotate, and a signal that would reuse an id still up first has the oldest consumed, so
 /// a flag is never raised twice. A wait always follows its set in program order: no deadlock.
-class Emitter {
+class Emitter : public OpWriter<Emitter> {
   public:
     explicit Emitter(const config::HardwareConfig& hardware) : ids_(hardware.sync.flag_ids) {}
 
-    // The alternative is named and the block grows elsewhere: else every op costs every source that
-    // emits it an overload resolution over all ops and the growth of a vector to compile.
-    template <class Op> void operator()(const Op& op) {
-        add(isa::Instruction(std::in_place_type<Op>, op));
-    }
-    void operator()(const isa::Instruction& instruction) { add(instruction); }
     Ticket signal(Pipe from, Pipe to);
     void await(Pipe from, Pipe to, Ticket ticket);
 
@@ -40,6 +35,7 @@ class Emitter {
     isa::Block& block() { return block_; }
 
   private:
+    friend class OpWriter<Emitter>;
     struct Channel {
         std::int64_t set = 0;
         std::int64_t waited = 0;

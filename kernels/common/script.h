@@ -20,8 +20,10 @@ namespace npusim::kernels {
 /// choosing: `to_vectors(id)` on the cube core is seen by every vector core, `to_cube(id)` of all
 /// vector cores is what `from_vectors(id)` waits for. On a fused chip there is one program and
 /// these do nothing: order by flags or barriers there.
-class Script {
+class Script : public OpWriter<Script> {
   public:
+    using Where = std::source_location; ///< the line of a call
+
     Script(const config::HardwareConfig& hardware, isa::CoreId core)
         : hardware_(hardware), core_(core) {}
 
@@ -35,26 +37,29 @@ class Script {
     /// A tile in local memory. Throws ConfigError where the memory is full.
     isa::Tile tile(Memory memory, DType dtype, std::int64_t rows, std::int64_t cols);
 
-    template <class Op> void operator()(const Op& op) {
-        add(isa::Instruction(std::in_place_type<Op>, op)); // as Emitter does
-    }
-    void operator()(const isa::Instruction& instruction) { add(instruction); }
-
     /// set_flag and wait_flag.
-    void set(Pipe from, Pipe to, std::int32_t id) { (*this)(isa::SetFlag{from, to, id}); }
-    void wait(Pipe from, Pipe to, std::int32_t id) { (*this)(isa::WaitFlag{from, to, id}); }
+    void set(Pipe from, Pipe to, std::int32_t id, Where where = Where::current()) {
+        (*this)(isa::SetFlag{from, to, id}, where);
+    }
+    void wait(Pipe from, Pipe to, std::int32_t id, Where where = Where::current()) {
+        (*this)(isa::WaitFlag{from, to, id}, where);
+    }
     /// Both, one behind the other: `to` goes on when `from` has got here.
-    void order(Pipe from, Pipe to, std::int32_t id = 0) {
-        set(from, to, id);
-        wait(from, to, id);
+    void order(Pipe from, Pipe to, std::int32_t id = 0, Where where = Where::current()) {
+        set(from, to, id, where);
+        wait(from, to, id, where);
     }
     /// pipe_barrier of one pipe, or of all.
-    void barrier(Pipe pipe) { (*this)(isa::PipeBarrier{pipe}); }
-    void barrier_all() { (*this)(isa::BarrierAll{}); }
+    void barrier(Pipe pipe, Where where = Where::current()) {
+        (*this)(isa::PipeBarrier{pipe}, where);
+    }
+    void barrier_all(Where where = Where::current()) { (*this)(isa::BarrierAll{}, where); }
     /// SyncAll of the chip.
-    void sync_all() { (*this)(isa::SyncAll{}); }
+    void sync_all(Where where = Where::current()) { (*this)(isa::SyncAll{}, where); }
     /// Scalar instructions between those of the pipes.
-    void scalar(std::int64_t cycles) { (*this)(isa::ScalarWork{cycles}); }
+    void scalar(std::int64_t cycles, Where where = Where::current()) {
+        (*this)(isa::ScalarWork{cycles}, where);
+    }
 
     /// Cube core: tells every vector core of its AI core, when `pipe` gets here.
     void to_vectors(Pipe pipe, std::int32_t id);
@@ -70,6 +75,7 @@ class Script {
     isa::Block& block() { return block_; }
 
   private:
+    friend class OpWriter<Script>;
     void add(const isa::Instruction& instruction);
     [[nodiscard]] bool fused() const { return hardware_.composition == config::Composition::Fused; }
     /// Flags of the lanes are told apart by their number.

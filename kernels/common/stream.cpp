@@ -228,8 +228,8 @@ void Stream::raise(Signal& signal) {
             signal.ticket = emit_.signal(pipe_of_[signal.from], pipe_of_[signal.to]);
         }
     } else if (const std::int32_t id = cross_id(signal); unit_of_[signal.from] == unit_) {
-        emit_(isa::CrossSet{
-            pipe_of_[signal.from], static_cast<std::int32_t>(unit_of_[signal.to]), id});
+        emit_(isa::Instruction(isa::CrossSet{
+            pipe_of_[signal.from], static_cast<std::int32_t>(unit_of_[signal.to]), id}));
     }
 }
 
@@ -240,7 +240,7 @@ void Stream::await(const Signal& signal) {
     if (unit_of_[signal.from] == unit_) {
         emit_.await(pipe_of_[signal.from], pipe_of_[signal.to], signal.ticket);
     } else {
-        emit_(isa::CrossWait{pipe_of_[signal.to], cross_id(signal)});
+        emit_(isa::Instruction(isa::CrossWait{pipe_of_[signal.to], cross_id(signal)}));
     }
 }
 

@@ -87,7 +87,7 @@ template <class Item> class Window {
 /// was announced by `share`, the flag is a cross-core one.
 ///
 /// Every tile in local memory must come from `tile` or `ring`; GM is ordered only where shared.
-class Stream {
+class Stream : public OpWriter<Stream> {
   public:
     /// Throws ConfigError for more than four vector cores.
     Stream(const config::HardwareConfig& hardware, isa::CoreId core);
@@ -105,11 +105,6 @@ class Stream {
     /// Bytes still free in `memory`.
     [[nodiscard]] std::int64_t room(Memory memory) const;
 
-    template <class Op> void operator()(const Op& op) {
-        add(isa::Instruction(std::in_place_type<Op>, op)); // as Emitter does
-    }
-    void operator()(const isa::Instruction& instruction) { add(instruction); }
-
     /// What may be dispatched; the last ops stay behind, since a flag may still have to follow
     /// them.
     isa::Block& take();
@@ -117,6 +112,7 @@ class Stream {
     isa::Block& finish();
 
   private:
+    friend class OpWriter<Stream>;
     /// A pipe of a core of the AI core, numbered in the order of first use.
     using Engine = std::size_t;
     static constexpr std::size_t kEngines = 16;

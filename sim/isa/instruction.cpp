@@ -410,8 +410,8 @@ void check_op(const ScalarStore& op, const Checker& checker) {
 }
 
 template <std::size_t... I> std::vector<OpDoc> docs(std::index_sequence<I...> /*unused*/) {
-    return {{std::variant_alternative_t<I, Instruction>::kName,
-             std::variant_alternative_t<I, Instruction>::kDoc}...};
+    return {{std::variant_alternative_t<I, AnyOp>::kName,
+             std::variant_alternative_t<I, AnyOp>::kDoc}...};
 }
 
 } // namespace
@@ -547,7 +547,7 @@ std::int64_t macs(const Instruction& instruction) {
 }
 
 std::vector<OpDoc> op_reference() {
-    return docs(std::make_index_sequence<std::variant_size_v<Instruction>>{});
+    return docs(std::make_index_sequence<std::variant_size_v<AnyOp>>{});
 }
 
 } // namespace npusim::isa

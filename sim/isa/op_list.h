@@ -7,6 +7,7 @@
 #include "sim/isa/ops/sync.h"
 #include "sim/isa/ops/vector_ops.h"
 
+#include <source_location>
 #include <type_traits>
 #include <variant>
 
@@ -14,42 +15,48 @@ namespace npusim::isa {
 
 /// Every op of the machine, once. Execution, cost, text form and the op reference visit this list,
 /// so an op that lacks one of them does not compile.
-using Instruction = std::variant<Copy,
-                                 Mmad,
-                                 Fixpipe,
-                                 Vadd,
-                                 Vsub,
-                                 Vmul,
-                                 Vdiv,
-                                 Vmax,
-                                 Vge,
-                                 Vmuls,
-                                 Vadds,
-                                 Vmaxs,
-                                 Vmins,
-                                 Vabs,
-                                 Vexp,
-                                 Vln,
-                                 Vsqrt,
-                                 Vcmax,
-                                 Vcadd,
-                                 Vcgmax,
-                                 Vcgadd,
-                                 Vand,
-                                 Vbrcb,
-                                 Vcast,
-                                 Vtranspose,
-                                 Vdup,
-                                 SetFlag,
-                                 WaitFlag,
-                                 CrossSet,
-                                 CrossWait,
-                                 PipeBarrier,
-                                 BarrierAll,
-                                 SyncAll,
-                                 ScalarWork,
-                                 ScalarLoad,
-                                 ScalarStore>;
+using AnyOp = std::variant<Copy,
+                           Mmad,
+                           Fixpipe,
+                           Vadd,
+                           Vsub,
+                           Vmul,
+                           Vdiv,
+                           Vmax,
+                           Vge,
+                           Vmuls,
+                           Vadds,
+                           Vmaxs,
+                           Vmins,
+                           Vabs,
+                           Vexp,
+                           Vln,
+                           Vsqrt,
+                           Vcmax,
+                           Vcadd,
+                           Vcgmax,
+                           Vcgadd,
+                           Vand,
+                           Vbrcb,
+                           Vcast,
+                           Vtranspose,
+                           Vdup,
+                           SetFlag,
+                           WaitFlag,
+                           CrossSet,
+                           CrossWait,
+                           PipeBarrier,
+                           BarrierAll,
+                           SyncAll,
+                           ScalarWork,
+                           ScalarLoad,
+                           ScalarStore>;
+
+/// One op of a program and the line of source that wrote it.
+struct Instruction : AnyOp {
+    using AnyOp::AnyOp;
+    std::source_location where{}; ///< line 0: nobody's
+};
 
 /// Whether an op orders others rather than doing work itself.
 template <class Op>

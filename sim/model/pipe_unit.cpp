@@ -15,9 +15,9 @@ namespace {
 
 /// Flags and barriers, by place in the variant: a look-up, where a visit is a call.
 constexpr auto kIsSync = []<std::size_t... I>(std::index_sequence<I...>) {
-    return std::array{isa::is_sync<std::variant_alternative_t<I, isa::Instruction>>...};
+    return std::array{isa::is_sync<std::variant_alternative_t<I, isa::AnyOp>>...};
 }
-(std::make_index_sequence<std::variant_size_v<isa::Instruction>>{});
+(std::make_index_sequence<std::variant_size_v<isa::AnyOp>>{});
 
 bool is_sync(const isa::Instruction& instruction) {
     return kIsSync[instruction.index()];
