@@ -87,11 +87,14 @@ async function main() {
         append(...sweepSections(data.sweep));
     }
     head.after(contents());
-    window.npusimReport.ready = true;
-    performance.mark('npusim-ready');
 }
 
-main().catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error);
-    byId('content').append(html('p', { class: 'note', role: 'alert' }, `Nothing to show: ${reason}`));
-});
+main()
+    .catch((error: unknown) => {
+        const text = `Nothing to show: ${error instanceof Error ? error.message : String(error)}`;
+        byId('content').append(html('p', { class: 'note', role: 'alert' }, text));
+    })
+    .finally(() => {
+        window.npusimReport.ready = true;
+        performance.mark('npusim-ready');
+    });

@@ -46,7 +46,7 @@ function chart(groups: Bar[][], longest: number, width: number, several: boolean
         for (const bar of group) {
             const name = several ? `${bar.sum.pipe} · ${bar.run.name}` : bar.sum.pipe;
             marks.push(svgText(left - 8, y + kBarHeight / 2, name, { class: 'row-name' }));
-            marks.push(...barSegments(bar, scale, y));
+            marks.push(outline(bar, scale, y), ...barSegments(bar, scale, y));
             y += kBarHeight + kBarGap;
         }
         y += kGroupGap;
@@ -70,6 +70,14 @@ function axis(scale: Scale, y: number): SVGElement[] {
         svg('line', { class: 'grid', x1: scale(tick), x2: scale(tick), y1: 0, y2: y }),
         svgText(scale(tick), y + 14, tick === 0 ? '0 cycles' : compact(tick), { class: 'tick x' }),
     ]);
+}
+
+/** Of the whole bar: what no segment fills is idle time. */
+function outline({ sum }: Bar, scale: Scale, y: number): SVGElement {
+    const x = scale(0);
+    const width = scale(sum.total / sum.lanes) - x;
+    const title = svg('title', {}, `idle: ${percent(sum.idle / sum.total)}`);
+    return svg('rect', { class: 'outline', x, y, width, height: kBarHeight }, title);
 }
 
 /** Cycles are means over the pipes of a kind, so that a bar is as long as the run. */
