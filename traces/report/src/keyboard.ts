@@ -7,6 +7,8 @@ export interface Shortcut {
     run: () => void;
 }
 
+const kKeyNames: Record<string, string> = { arrowleft: '←', arrowright: '→', escape: 'Esc' };
+
 /** Keys that work wherever the focus is, but where text is typed or chosen. */
 export class Keyboard {
     private readonly shortcuts: Shortcut[] = [];
@@ -53,12 +55,10 @@ export class Keyboard {
 }
 
 function isTyping({ target }: KeyboardEvent): boolean {
-    return target instanceof Element && target.matches('select, textarea, input:not([type=checkbox])');
+    const typed = 'select, textarea, input:not([type=checkbox])';
+    return target instanceof Element && target.matches(typed);
 }
 
 function keyName(key: string): string {
-    const names: Record<string, string> = { arrowleft: '←', arrowright: '→', escape: 'Esc' };
-    return names[key] ?? (key.length === 1 && key >= 'a' && key <= 'z' && key !== 'n'
-        ? key.toUpperCase()
-        : key);
+    return kKeyNames[key] ?? key;
 }

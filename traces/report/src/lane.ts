@@ -19,7 +19,7 @@ export interface LaneSlices {
     detail: Int32Array;
 }
 
-/** One pipe of one core: its slices, and sums over them that any stretch of time is looked up in. */
+/** One pipe of one core: its slices, with sums over them to look up any stretch of time in. */
 export class Lane {
     readonly count: number;
     private readonly sums: { style: number; before: Int32Array }[];

@@ -11,6 +11,7 @@ export interface Flows {
     from: Int32Array;
     toLane: Int32Array;
     to: Int32Array;
+    /** 0 a flag within a core, 1 one from core to core. */
     kind: Uint8Array;
 }
 

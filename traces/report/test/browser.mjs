@@ -45,7 +45,7 @@ export class Browser {
         await rm(this.folder, { recursive: true });
     }
 
-    /** A page that is ready; `problems` gathers what it logs as an error or asks the network for. */
+    /** A page that is ready; `problems` gathers its errors and what it asks the network for. */
     async open(data, options = {}) {
         return this.openText(await fillPage(data), options);
     }

@@ -24,7 +24,9 @@ function golden(name, data, section, colorScheme, prepare = async () => {}) {
         const { page, close } = await browser.open(data(), { viewport: kSize, colorScheme });
         await prepare(page);
         await page.locator(section).evaluate((element) => element.scrollIntoView());
-        await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done))));
+        await page.evaluate(() => new Promise((done) => {
+            requestAnimationFrame(() => setTimeout(done));
+        }));
         const picture = decode(await page.screenshot({ caret: 'initial' }));
         await close();
         const file = new URL(`golden/${name}.png`, import.meta.url);

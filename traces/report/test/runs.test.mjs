@@ -260,7 +260,7 @@ onPage('cycles by cause add up', oneRun, async (page) => {
 onPage('accuracy is a table of both runs', twoRuns, async (page) => {
     const row = page.locator('#accuracy tr', { hasText: 'largest relative error' });
     assert.deepEqual(await row.locator('td').allInnerTexts(),
-        ['0.0012', '0.0024', 'against double precision']);
+        ['0.0012', '0.0024', 'against double']);
 });
 
 function background(page) {

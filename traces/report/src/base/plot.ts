@@ -3,7 +3,7 @@ import { svg, svgText } from './dom';
 import { compact } from './format';
 import type { Scale } from './scale';
 
-export const kPlotMargin = { left: 64, right: 16, top: 12, bottom: 46 };
+const kPlotMargin = { left: 64, right: 16, top: 12, bottom: 46 };
 
 /** The part of a plot of this size that its data may use: x from left to right, y upwards. */
 export function plotRanges(width: number, height: number) {
@@ -27,11 +27,11 @@ export function plot(
         'svg',
         { class: 'plot', ...size, role: 'group', 'aria-label': label },
         ...x.scale.ticks.flatMap((tick) => [
-            svg('line', { class: 'grid', x1: x.scale(tick), x2: x.scale(tick), y1: top, y2: bottom }),
+            svg('path', { class: 'grid', d: `M${x.scale(tick)} ${top}V${bottom}` }),
             svgText(x.scale(tick), bottom + 14, compact(tick), { class: 'tick x' }),
         ]),
         ...y.scale.ticks.flatMap((tick) => [
-            svg('line', { class: 'grid', x1: left, x2: right, y1: y.scale(tick), y2: y.scale(tick) }),
+            svg('path', { class: 'grid', d: `M${left} ${y.scale(tick)}H${right}` }),
             svgText(left - 6, y.scale(tick), compact(tick), { class: 'tick y' }),
         ]),
         svg('path', { class: 'axis', d: `M${left} ${top}V${bottom}H${right}` }),

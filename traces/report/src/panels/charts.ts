@@ -223,7 +223,7 @@ class Chart {
     }
 
     private yTick(tick: number): string {
-        return `${compact(tick)}${this.scaling.unit && ` ${this.scaling.unit.split('/')[0]}`}`;
+        return compact(tick) + (this.scaling.unit === '%' ? ' %' : '');
     }
 
     private lineOptions(series: Series, index: number): uPlot.Series {
@@ -281,10 +281,11 @@ function valueText(series: Series, value: number): string {
 }
 
 function seriesSummary(series: Series[]): string {
-    return series
-        .map(({ name, unit, values }) =>
-            `${name} mean ${decimal(mean(values))}, highest ${decimal(maximum(values))} ${unit}`.trim())
-        .join('; ');
+    const texts = series.map(({ name, unit, values }) => {
+        const highest = `${decimal(maximum(values))} ${unit}`.trim();
+        return `${name} mean ${decimal(mean(values))}, highest ${highest}`;
+    });
+    return texts.join('; ');
 }
 
 function seriesTable(title: string, run: Run, series: Series[]): HTMLElement {

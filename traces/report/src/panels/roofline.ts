@@ -17,10 +17,18 @@ interface Point {
     color: string;
 }
 
+interface Roof {
+    name: string;
+    /** Bytes a cycle. */
+    slope: number;
+    /** The intensity from which the peak can be reached. */
+    ridge: number;
+}
+
 interface Roofline {
     peak: number;
     unit: string;
-    roofs: { name: string; slope: number; ridge: number }[];
+    roofs: Roof[];
     points: Point[];
 }
 
@@ -89,15 +97,15 @@ function intensityUnit({ unit }: Roofline): string {
     return `${unit.split('/')[0]}/B`;
 }
 
-function attainable(chip: Roofline, roof: { slope: number }, point: Point): number {
+function attainable(chip: Roofline, roof: Roof, point: Point): number {
     return Math.min(chip.peak, roof.slope * point.intensity);
 }
 
 function summary(chip: Roofline): string {
     const ridges = chip.roofs.map(({ name, ridge }) => `${name} from ${decimal(ridge)}`);
     const points = chip.points.map(({ name, intensity, perCycle }) =>
-        `${name} reaches ${decimal(perCycle)} ${chip.unit} (${percent(perCycle / chip.peak)} of the `
-        + `peak) at ${decimal(intensity)} ${intensityUnit(chip)}`);
+        `${name} reaches ${decimal(perCycle)} ${chip.unit}, ${percent(perCycle / chip.peak)} of `
+        + `the peak, at ${decimal(intensity)} ${intensityUnit(chip)}`);
     return `${list(points)}. The peak of ${decimal(chip.peak)} ${chip.unit} can be reached with `
         + `${list(ridges)} ${intensityUnit(chip)} on.`;
 }
@@ -116,7 +124,10 @@ function chart(chip: Roofline, width: number): SVGElement {
         { scale: x, title: `work per byte, ${intensityUnit(chip)}` },
         { scale: y, title: chip.unit },
         [
-            ...chip.roofs.flatMap((roof, index) => roofMarks(chip, roof, index, domainX, domainY, x, y)),
+            ...chip.roofs.flatMap((roof, index) => {
+                const start = Math.max(domainX[0], domainY[0] / roof.slope);
+                return roofMarks(roof, start, `roof roof-${index % 3}`, x, y);
+            }),
             svgText(ranges.x[1] - 4, y(chip.peak) - 8, `peak ${decimal(chip.peak)} ${chip.unit}`, {
                 class: 'mark-label end',
             }),
@@ -125,27 +136,27 @@ function chart(chip: Roofline, width: number): SVGElement {
     );
 }
 
+/** From the intensity `start` up to the ridge, and level from there. */
 function roofMarks(
-    chip: Roofline,
-    roof: Roofline['roofs'][number],
-    index: number,
-    domainX: [number, number],
-    domainY: [number, number],
+    roof: Roof,
+    start: number,
+    className: string,
     x: Scale,
     y: Scale,
 ): SVGElement[] {
-    const start = Math.max(domainX[0], domainY[0] / roof.slope);
-    const from = `M${x(start)} ${y(start * roof.slope)}`;
-    const ridge = { x: x(roof.ridge), y: y(chip.peak) };
-    const angle = (Math.atan2(ridge.y - y(start * roof.slope), ridge.x - x(start)) * 180) / Math.PI;
-    const middle = Math.sqrt(start * roof.ridge);
+    const place = (intensity: number) => ({ x: x(intensity), y: y(intensity * roof.slope) });
+    const from = place(start);
+    const ridge = place(roof.ridge);
+    const middle = place(Math.sqrt(start * roof.ridge));
+    const angle = (Math.atan2(ridge.y - from.y, ridge.x - from.x) * 180) / Math.PI;
+    const d = `M${from.x} ${from.y}L${ridge.x} ${ridge.y}H${x.range[1]}`;
     return [
-        svg('path', { class: `roof roof-${index % 3}`, d: `${from}L${ridge.x} ${ridge.y}H${x.range[1]}` }),
+        svg('path', { class: className, d }),
         svg('circle', { class: 'ridge', cx: ridge.x, cy: ridge.y, r: 3 }),
         svgText(ridge.x, ridge.y - 10, `${decimal(roof.ridge)}`, { class: 'mark-label middle' }),
         svgText(0, -7, `${roof.name}, ${decimal(roof.slope)} B/cycle`, {
             class: 'mark-label middle',
-            transform: `translate(${x(middle)} ${y(middle * roof.slope)}) rotate(${angle})`,
+            transform: `translate(${middle.x} ${middle.y}) rotate(${angle})`,
         }),
     ];
 }

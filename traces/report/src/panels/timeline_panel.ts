@@ -61,7 +61,7 @@ export class TimelinePanel {
             { keys: ['/'], meaning: 'find slices', run: () => this.searchBox.focus() },
             { keys: ['n'], meaning: 'next slice found', run: () => timeline.stepHit(1) },
             { keys: ['N'], meaning: 'slice found before', run: () => timeline.stepHit(-1) },
-            { keys: ['.'], meaning: 'next slice of the lane', run: () => timeline.stepSelection(1) },
+            { keys: ['.'], meaning: 'next slice of lane', run: () => timeline.stepSelection(1) },
             { keys: [','], meaning: 'slice before it', run: () => timeline.stepSelection(-1) },
             { keys: ['f'], meaning: 'flow arrows', run: () => flip(timeline.showFlows) },
             { keys: ['c'], meaning: 'critical path', run: () => flip(timeline.showCritical) },
@@ -81,7 +81,7 @@ export class TimelinePanel {
 
     private toolbar(): HTMLElement {
         const { view, timeline } = this;
-        const runs = view.runs;
+        const some = (holds: (run: Run) => boolean) => view.runs.some(holds);
         return html(
             'div',
             { class: 'toolbar', role: 'toolbar', 'aria-label': 'Timeline' },
@@ -91,8 +91,8 @@ export class TimelinePanel {
                 button('‹', 'Slice found before (N)', () => timeline.stepHit(-1)),
                 button('›', 'Next slice found (n)', () => timeline.stepHit(1))),
             html('span', { class: 'group' },
-                button('−', 'Zoom out (S)', () => view.zoom(kZoomStep)),
-                button('+', 'Zoom in (W)', () => view.zoom(1 / kZoomStep)),
+                button('−', 'Zoom out (s)', () => view.zoom(kZoomStep)),
+                button('+', 'Zoom in (w)', () => view.zoom(1 / kZoomStep)),
                 button('All', 'Show all (0)', () => view.all())),
             html('span', { class: 'group' },
                 button('Open cores', 'Show the pipes of all cores',
@@ -100,9 +100,9 @@ export class TimelinePanel {
                 button('Close cores', 'One lane for each core',
                     () => timeline.rows.setAllCollapsed(true))),
             html('span', { class: 'group' },
-                runs.some((run) => run.flows.count > 0) && toggle('Flow arrows', timeline.showFlows),
-                runs.some((run) => run.critical) && toggle('Critical path', timeline.showCritical),
-                runs.some((run) => run.data.launch > 0) && toggle('Align after launch', view.aligned)),
+                some(({ flows }) => flows.count > 0) && toggle('Flow arrows', timeline.showFlows),
+                some(({ critical }) => critical !== null) && toggle('Critical path', timeline.showCritical),
+                some(({ data }) => data.launch > 0) && toggle('Align after launch', view.aligned)),
         );
     }
 
@@ -182,8 +182,9 @@ function runSummary(run: Run): string {
     return `${run.name} takes ${integer(cycles)} cycles (${microseconds(cycles, clock)}), of which `
         + `launch ${integer(launch)}, on ${plural(lanes.length, 'pipe')} of `
         + `${plural(run.cores.length, 'core')}. The busiest pipe is ${busiest.core} `
-        + `${busiest.pipe}, for ${percent(busiest.cycles[busy] / cycles)} of the run; after launch, `
-        + `the largest stall is ${stall.state} with ${percent(stall.share)} of the pipes' time.`;
+        + `${busiest.pipe}, for ${percent(busiest.cycles[busy] / cycles)} of the run; after `
+        + `launch, the largest stall is ${stall.state} with ${percent(stall.share)} of the pipes' `
+        + 'time.';
 }
 
 function laneTable(run: Run): HTMLElement {

@@ -105,7 +105,7 @@ function chart(sweep: Sweep, chosen: Chosen, width: number): SVGElement {
         ...rows.map((value, row) =>
             svgText(kLeft - 8, top(row) + kCellHeight / 2, cellText(value), { class: 'tick y' })),
         ...columns.map((value, column) =>
-            svgText(left(column) + cellWidth / 2, height + 14, cellText(value), { class: 'tick x' })),
+            svgText(left(column + 0.5), height + 14, cellText(value), { class: 'tick x' })),
         svgText(left(columns.length / 2), height + 36, titleOf(across), { class: 'axis-title' }),
         svgText(0, 0, titleOf(up), {
             class: 'axis-title',

@@ -34,6 +34,7 @@ export function scatter(sweep: Sweep): HTMLElement {
     return section(
         'pareto',
         'Pareto front',
+        html('p', { class: 'job' }, sweep.data.title),
         html('div', { class: 'toolbar' },
             choice('Across', names, first, chooseFirst),
             choice('Up', names, second, chooseSecond)),

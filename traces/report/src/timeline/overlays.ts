@@ -8,6 +8,9 @@ import type { Rows } from './rows';
 
 /** More arrows than this are a smear; a part of them is drawn. */
 const kMostFlows = 1500;
+/** Of arrows from core to core. */
+const kDash = [6, 3];
+const kCrossCore = 1;
 
 /** Paints what lies on top of the slices. */
 export class OverlayPainter {
@@ -96,7 +99,9 @@ export class OverlayPainter {
         context.moveTo(fromX, fromY);
         context.bezierCurveTo(fromX + bend, fromY, toX - bend, toY, toX, toY);
         this.stroke(this.inks.surface, width + 2);
+        context.setLineDash(flows.kind[flow] === kCrossCore ? kDash : []);
         this.stroke(this.inks.flow, width);
+        context.setLineDash([]);
         context.beginPath();
         context.moveTo(toX, toY);
         context.lineTo(toX - 6, toY - 3.5);

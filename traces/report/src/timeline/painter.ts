@@ -56,7 +56,7 @@ function batches(): Batch[] {
 
 /**
  * Paints the slices of the rows in sight. Those narrower than a pixel are summed up: their pixel is
- * filled to the height of their share of its time. So a lane costs at most a few rectangles a pixel,
+ * filled to the height of their share of its time. So the cost of a lane is bounded by its pixels,
  * however many slices it has.
  */
 export class SlicePainter {

@@ -30,7 +30,7 @@ const kHeights = { run: 26, core: 22, lane: 20 };
 /** Cores past this many lanes of a run start out collapsed. */
 const kLanesAtFirst = 24;
 
-/** The rows of the timeline from top to bottom: each run, its cores, and the lanes of those open. */
+/** The rows from top to bottom: each run, its cores, and the lanes of those that are open. */
 export class Rows {
     readonly rows = new Signal<Row[]>([]);
     private readonly collapsed = new Set<Core>();

@@ -2,7 +2,7 @@
 import { html, oncePerFrame } from '../base/dom';
 import { plural } from '../base/format';
 import { Signal } from '../base/signal';
-import type { Run, SliceRef } from '../run';
+import { sameSlice, type Run, type SliceRef } from '../run';
 import type { Theme } from '../theme';
 import { describeSlice, describeStretch } from './describe';
 import { frameOf, prepareCanvas, type Frame } from './frame';
@@ -125,9 +125,7 @@ export class Timeline {
         const hits = this.search.hits.value;
         if (hits.length > 0) {
             const selected = this.selected.value;
-            const current = hits.findIndex(
-                (hit) => hit.lane === selected?.lane && hit.index === selected.index,
-            );
+            const current = hits.findIndex((hit) => sameSlice(hit, selected));
             const next = current < 0 ? (step > 0 ? 0 : hits.length - 1) : current + step;
             this.goTo(hits[(next + hits.length) % hits.length]);
         }
