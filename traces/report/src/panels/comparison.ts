@@ -46,7 +46,8 @@ export function comparison([first, second]: readonly Run[]): HTMLElement {
     const slower = faster === first ? second : first;
     const factor = decimal(slower.data.cycles / faster.data.cycles);
     const summary = `${faster.name} takes ${integer(faster.data.cycles)} cycles; `
-        + `${slower.name} takes ${factor} times as many. The ratio is ${second.name} to ${first.name}.`;
+        + `${slower.name} takes ${factor} times as many. `
+        + `The ratio is ${second.name} to ${first.name}.`;
     return section(
         'comparison',
         'Comparison',

@@ -101,7 +101,7 @@ export class TimelinePanel {
                     () => timeline.rows.setAllCollapsed(true))),
             html('span', { class: 'group' },
                 some(({ flows }) => flows.count > 0) && toggle('Flow arrows', timeline.showFlows),
-                some(({ critical }) => critical !== null) && toggle('Critical path', timeline.showCritical),
+                some((run) => !!run.critical) && toggle('Critical path', timeline.showCritical),
                 some(({ data }) => data.launch > 0) && toggle('Align after launch', view.aligned)),
         );
     }
