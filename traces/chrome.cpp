@@ -99,7 +99,7 @@ void ChromeTrace::counter(const Counter& counter) {
         write(fmt::format(R"({{"ph":"C","pid":{},"ts":{},"name":"{}, {}","args":{{"{}":{:.6g}}}}})",
                           pid,
                           stamp(sample.at),
-                          counter.name,
+                          title_of(counter),
                           counter.unit,
                           counter.unit,
                           sample.value));

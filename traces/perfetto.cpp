@@ -224,7 +224,7 @@ void PerfettoTrace::slice(const Slice& slice) {
 void PerfettoTrace::counter(const Counter& counter) {
     const std::uint64_t parent = counter.core ? core_track(*counter.core, counter.core_name) : 0;
     const std::uint64_t number = kFirstCounter + counters_++;
-    track(number, counter.name, [&] {
+    track(number, title_of(counter), [&] {
         if (parent != 0) {
             out_.number(track_field::kParent, parent);
             out_.number(track_field::kRank, kAfterLanes);

@@ -148,7 +148,7 @@ class Recorder::CoreCounters {
             if (pipe != Pipe::Scalar) {
                 queues_[static_cast<std::size_t>(pipe)] =
                     counter("queue",
-                            fmt::format("{} queue", to_string(pipe)),
+                            std::string(to_string(pipe)),
                             "instructions",
                             recorder.hardware_.scalar.queue_depth);
             }
@@ -159,7 +159,7 @@ class Recorder::CoreCounters {
              {Memory::L1, Memory::L0a, Memory::L0b, Memory::L0c, Memory::Ub}) {
             if (memory == Memory::Ub ? vector : cube) {
                 Series* series = counter("occupancy",
-                                         fmt::format("{} in use", to_string(memory)),
+                                         std::string(to_string(memory)),
                                          "bytes",
                                          recorder.hardware_.buffer(memory).size_bytes);
                 buffers_[static_cast<std::size_t>(memory)] = std::make_unique<Occupancy>(*series);
@@ -222,8 +222,8 @@ void Recorder::on_begin(const std::vector<observe::CoreInfo>& cores) {
     pipes_.resize(cores.size());
     of_core_.resize(cores.size());
     const config::GmConfig& gm = hardware_.gm;
-    read_ = &add_counter({"gm", "GM read", "bytes/cycle", gm.l2_read_bytes_per_cycle});
-    written_ = &add_counter({"gm", "GM written", "bytes/cycle", gm.l2_write_bytes_per_cycle});
+    read_ = &add_counter({"gm", "read", "bytes/cycle", gm.l2_read_bytes_per_cycle});
+    written_ = &add_counter({"gm", "written", "bytes/cycle", gm.l2_write_bytes_per_cycle});
     hbm_ = &add_counter({"gm", "HBM", "bytes/cycle", gm.hbm_bytes_per_cycle});
     std::string_view first; // AI core that is shown
     for (std::size_t core = 0; core < cores.size(); ++core) {
@@ -248,8 +248,7 @@ void Recorder::on_begin(const std::vector<observe::CoreInfo>& cores) {
         const auto i = static_cast<std::size_t>(pipe);
         if (share_[i] > 0) {
             share_[i] = 100 / share_[i];
-            busy_[i] =
-                &add_counter({"utilisation", fmt::format("{} busy", to_string(pipe)), "%", 100});
+            busy_[i] = &add_counter({"utilisation", std::string(to_string(pipe)), "%", 100});
         }
     }
 }
@@ -315,6 +314,7 @@ void Recorder::on_end(Cycles total) {
         }
     }
     for (Measured& measured : counters_) {
+        measured.series.reach(total); // all of them in the same steps
         measured.counter.series = &measured.series;
         writer_->counter(measured.counter);
     }

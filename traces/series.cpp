@@ -9,7 +9,7 @@ Series::Series(Cycles from, Cycles to, std::size_t steps)
     : from_(from.count()), to_(to.count()), most_(steps) {}
 
 /// Makes room for the step of cycle `last`.
-void Series::reach(std::int64_t last) {
+void Series::make_room(std::int64_t last) {
     while (static_cast<std::size_t>(last >> shift_) >= most_) {
         for (std::size_t i = 0; i < sums_.size(); i += 2) {
             sums_[i / 2] = sums_[i] + (i + 1 < sums_.size() ? sums_[i + 1] : 0);
@@ -22,13 +22,20 @@ void Series::reach(std::int64_t last) {
     }
 }
 
+void Series::reach(Cycles end) {
+    const std::int64_t until = std::min(end.count(), to_) - from_;
+    if (until > 0) {
+        make_room(until - 1);
+    }
+}
+
 void Series::add(Cycles start, Cycles end, double amount) {
     std::int64_t at = std::max(start.count(), from_) - from_;
     const std::int64_t until = std::min(end.count(), to_) - from_;
     if (at >= until) {
         return;
     }
-    reach(until - 1);
+    make_room(until - 1);
     while (at < until) {
         const std::int64_t step = at >> shift_;
         const std::int64_t next = std::min(until, (step + 1) << shift_);

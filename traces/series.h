@@ -22,6 +22,9 @@ class Series {
     /// `total` is spread over [start, end), or falls into the cycle of `start`.
     void spread(Cycles start, Cycles end, double total);
 
+    /// Has steps up to `end`, even if nothing is there.
+    void reach(Cycles end);
+
     [[nodiscard]] Cycles from() const { return Cycles{from_}; }
     [[nodiscard]] Cycles step() const { return Cycles{std::int64_t{1} << shift_}; }
     /// The mean over step i. All steps after the last are 0.
@@ -31,7 +34,7 @@ class Series {
     [[nodiscard]] std::size_t size() const { return sums_.size(); }
 
   private:
-    void reach(std::int64_t last);
+    void make_room(std::int64_t last);
 
     std::int64_t from_;
     std::int64_t to_;

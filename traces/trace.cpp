@@ -16,6 +16,14 @@ std::string name_of(const Lane& lane) {
     return std::string(to_string(lane.pipe)) + (lane.in_flight ? " in flight" : "");
 }
 
+std::string title_of(const Counter& counter) {
+    const auto after = [&](std::string_view word) { return counter.name + std::string(word); };
+    return counter.group == "gm"            ? "GM " + counter.name
+           : counter.group == "utilisation" ? after(" busy")
+           : counter.group == "occupancy"   ? after(" in use")
+                                            : after(" queue");
+}
+
 std::string_view name_of(const Slice& slice) {
     if (slice.state != observe::State::Busy) {
         return observe::to_string(slice.state);

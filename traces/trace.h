@@ -54,13 +54,16 @@ struct Slice {
 /// A quantity over time.
 struct Counter {
     std::string group; ///< "gm", "utilisation", "occupancy", "queue"
-    std::string name;
+    std::string name;  ///< in its group, "mte2"
     std::string unit;
     double limit = 0;                     ///< what it can be at most; 0: unknown
     std::optional<std::size_t> core = {}; ///< none: of the chip
     std::string core_name = {};
     const Series* series = nullptr;
 };
+
+/// "mte2 queue": a counter's name where there are others.
+std::string title_of(const Counter& counter);
 
 /// A file format.
 class TraceWriter {

@@ -92,9 +92,9 @@ function flowsBetween(lanes, cores) {
         const targets = lanes[lane + 1].filter((slice) => slice.name === 'sync');
         for (const slice of lanes[lane].filter(({ state }) => state === 'busy')) {
             const from = slice.start + slice.cycles;
-            const target = targets.find((candidate) => candidate.start > from);
+            const target = targets.find((candidate) => candidate.start >= from);
             if (target && flows.length < 5000) {
-                const to = target.start + target.cycles;
+                const to = target.start;
                 const kind = cores[lane] === cores[lane + 1] ? 0 : 1;
                 flows.push({ from_lane: lane, from, to_lane: lane + 1, to, kind });
             }

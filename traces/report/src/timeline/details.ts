@@ -48,7 +48,7 @@ export class Details {
         const { incoming, outgoing } = flowsOf(slice);
         return [
             this.flowList('waited for', incoming.map((flow) =>
-                this.flowButton(run, flows.fromLane[flow], flows.from[flow]))),
+                this.flowButton(run, flows.fromLane[flow], flows.from[flow] - 1))),
             this.flowList('lets go on', outgoing.map((flow) =>
                 this.flowButton(run, flows.toLane[flow], flows.to[flow]))),
         ].flat();
@@ -60,10 +60,10 @@ export class Details {
             : [];
     }
 
-    /** Goes to the slice at one end of a flow. */
+    /** Goes to the slice of a lane in a cycle. */
     private flowButton(run: Run, laneIndex: number, time: number): Node {
         const lane = run.lanes[laneIndex];
-        const index = lane.sliceAt(time - 1);
+        const index = lane.sliceAt(time);
         const where = `${lane.data.core} ${lane.data.pipe} at ${integer(time)}`;
         if (index < 0) {
             return html('span', {}, where);
