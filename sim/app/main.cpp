@@ -5,6 +5,7 @@
 #include "sim/app/run_command.h"
 #include "sim/app/study_command.h"
 #include "sim/app/validate/validate_command.h"
+#include "sim/app/view_command.h"
 #include "sim/base/error.h"
 #include "sim/base/suggest.h"
 
@@ -93,6 +94,8 @@ int dispatch(int argc, char** argv) {
         {"pipeline", add_pipeline_command(app)},
         {"validate", add_validate_command(app)},
         {"calibrate", add_calibrate_command(app)},
+        {"timeline", add_timeline_command(app)},
+        {"plot", add_plot_command(app)},
     };
     try {
         app.parse(argc, argv);

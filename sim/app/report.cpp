@@ -2,6 +2,7 @@
 #include "sim/app/report.h"
 
 #include "sim/app/report_parts.h"
+#include "sim/app/select_report.h"
 #include "sim/app/table.h"
 
 #include <algorithm>
@@ -195,15 +196,23 @@ json result_json(const std::vector<Result>& results, const Result& result) {
 
 } // namespace
 
+std::string job_line(const Result& result) {
+    return fmt::format("{}: {} matrices {}x{} {}, {:.0f} MHz",
+                       result.hardware,
+                       result.problem.count,
+                       result.problem.chunk,
+                       result.problem.chunk,
+                       to_string(result.problem.dtype),
+                       result.clock_mhz);
+}
+
+std::string result_spec(const Result& result) {
+    return spec({&kernels::find_kernel(result.kernel), result.values});
+}
+
 std::string text_report(const std::vector<Result>& results) {
     const Result& first = results.front();
-    std::string text = fmt::format("{}: {} matrices {}x{} {}, {:.0f} MHz\n\n",
-                                   first.hardware,
-                                   first.problem.count,
-                                   first.problem.chunk,
-                                   first.problem.chunk,
-                                   to_string(first.problem.dtype),
-                                   first.clock_mhz);
+    std::string text = job_line(first) + "\n\n";
     Table table;
     const auto row = [&](const std::string& label,
                          const std::function<std::string(const Result&)>& cell) {

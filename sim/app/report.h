@@ -8,6 +8,11 @@
 
 namespace npusim::app {
 
+/// What was run on which chip: "ascend-910b: 128 matrices 64x64 fp16, 1850 MHz".
+std::string job_line(const Result& result);
+/// The kernel and its parameters as `-k` takes them; defaults are left out.
+std::string result_spec(const Result& result);
+
 /// All results as one table, a column each; speed-up is against the first. Input of several cases
 /// has a row of the worst error for each.
 std::string text_report(const std::vector<Result>& results);
