@@ -169,7 +169,7 @@ svg::Legend legend_of(const std::vector<TimelineRun>& runs) {
             {svg::Mark::Square,
              entry.colour,
              fmt::format("{}{}",
-                         is_busy(activity) || activity == Activity::Idle ? "" : "waits: ",
+                         is_busy(activity) || activity == Activity::Idle ? "" : "stall: ",
                          entry.words)});
     }
     return svg::Legend(keys, kGanttColumns);

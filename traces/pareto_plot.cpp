@@ -48,9 +48,10 @@ Axes axes_of(const ParetoPlot& plot) {
             hold(most.x, *set.limit);
         }
     }
-    constexpr double kRoom = 1.05;
-    return {svg::Axis::logarithmic(least.x / kRoom, most.x * kRoom, kPlot.left, kPlot.right()),
-            svg::Axis::logarithmic(least.y / kRoom, most.y * kRoom, kPlot.bottom(), kPlot.top)};
+    constexpr double kAside = 1.05; // room for the points
+    constexpr double kBelow = 1.4;
+    return {svg::Axis::logarithmic(least.x / kAside, most.x * kAside, kPlot.left, kPlot.right()),
+            svg::Axis::logarithmic(least.y / kBelow, most.y * kBelow, kPlot.bottom(), kPlot.top)};
 }
 
 /// By cycles.
@@ -104,12 +105,12 @@ std::vector<svg::Key> keys_of(const ParetoPlot& plot) {
     if (left_out > 0) {
         keys.push_back({svg::Mark::Square,
                         "#ffffff",
-                        fmt::format("{} not drawn: refused or not finite", left_out)});
+                        fmt::format("{} not drawn: no finite error above 0", left_out)});
     }
     return keys;
 }
 
-/// The list of the fronts: "1  inverse/mixed, 20000 cycles, 1.5e-3".
+/// The list of the fronts: "1. inverse/mixed, 20000 cycles, 1.5e-3".
 std::vector<std::string> front_lines(const ParetoPlot& plot) {
     std::vector<std::string> lines;
     std::size_t number = 0;
@@ -119,7 +120,7 @@ std::vector<std::string> front_lines(const ParetoPlot& plot) {
         }
         for (const ParetoPoint& point : front_of(set)) {
             lines.push_back(fmt::format(
-                "{}  {}, {:.0f} cycles, {:.3g}", ++number, point.name, point.cycles, point.error));
+                "{}. {}, {:.0f} cycles, {:.3g}", ++number, point.name, point.cycles, point.error));
         }
     }
     return lines;
@@ -147,10 +148,15 @@ void draw_points(svg::Picture& picture, const ParetoPlot& plot, const Axes& axes
     });
 }
 
+/// In the colour of their set where there are several.
 void draw_fronts(svg::Picture& picture, const ParetoPlot& plot, const Axes& axes) {
+    const auto colours = colours_of(plot);
     for (const ParetoSet& set : plot.sets) {
         if (const auto front = front_of(set); !front.empty()) {
-            picture.polyline(staircase(front, axes), {.stroke = "#444444", .width = 1.5});
+            picture.polyline(
+                staircase(front, axes),
+                {.stroke = plot.sets.size() > 1 ? colours.at(front.front().series) : "#444444",
+                 .width = 1.5});
         }
     }
 }

@@ -16,7 +16,7 @@ struct ParetoPoint {
     bool front = false;
 };
 
-/// Points whose front is drawn as one staircase.
+/// Points whose front is drawn as one staircase. Where there are several sets, each is one series.
 struct ParetoSet {
     std::string name; ///< of what they were measured on; in the legend where there are several
     std::vector<ParetoPoint> points;

@@ -118,13 +118,14 @@ std::vector<svg::Label> labels_of(const Roofline& roofline, const Axes& axes) {
 svg::Legend legend_of(const Roofline& roofline) {
     std::vector<svg::Key> keys;
     const auto roof = [](const Roof& each) {
-        return fmt::format("{}, {:.4g} GB/s", each.name, each.gbps);
+        return fmt::format("{}, {} GB/s", each.name, svg::figure(each.gbps));
     };
     if (roofline.peak_gflops) {
-        keys.push_back(
-            {svg::Mark::Line,
-             kPeakColour,
-             fmt::format("{}, {:.4g} GFLOP/s", roofline.peak_name, *roofline.peak_gflops)});
+        keys.push_back({svg::Mark::Line,
+                        kPeakColour,
+                        fmt::format("{}, {} GFLOP/s",
+                                    roofline.peak_name,
+                                    svg::figure(*roofline.peak_gflops))});
     }
     keys.push_back({svg::Mark::Line, kHbmColour, roof(roofline.hbm)});
     keys.push_back({svg::Mark::Dashes, kL2Colour, roof(roofline.l2)});
@@ -132,9 +133,10 @@ svg::Legend legend_of(const Roofline& roofline) {
     keys.push_back({svg::Mark::Ring, kHbmColour, "flops per byte read from L2"});
     for (std::size_t i = 0; i < roofline.kernels.size(); ++i) {
         const RooflineKernel& kernel = roofline.kernels[i];
-        keys.push_back({svg::Mark::Dot,
-                        svg::colour(i),
-                        fmt::format("{}  {}, {:.4g} GFLOP/s", i + 1, kernel.name, kernel.gflops)});
+        keys.push_back(
+            {svg::Mark::Dot,
+             svg::colour(i),
+             fmt::format("{}. {}, {} GFLOP/s", i + 1, kernel.name, svg::figure(kernel.gflops))});
     }
     return svg::Legend(keys);
 }

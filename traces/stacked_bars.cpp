@@ -14,9 +14,9 @@ namespace {
 constexpr double kLeft = 84;
 constexpr double kTop = 66;
 constexpr double kHeight = 380;
-constexpr double kLine = 15;       ///< of the words below a bar
-constexpr double kNarrowSlot = 84; ///< width of a bar and its gaps, at least
-constexpr double kInside = 14;     ///< height of a piece that has room for its share
+constexpr double kLine = 15;        ///< of the words below a bar
+constexpr double kNarrowSlot = 140; ///< width of a bar and its gaps, at least
+constexpr double kInside = 14;      ///< height of a piece that has room for its share
 
 double sum_of(const Bar& bar) {
     return std::accumulate(bar.pieces.begin(), bar.pieces.end(), 0.0);
@@ -55,7 +55,7 @@ svg::Legend legend_of(const StackedBars& chart) {
 
 /// White words on dark colours, black ones on light.
 std::string_view ink_on(std::string_view colour) {
-    constexpr auto kBright = 150.0;
+    constexpr auto kBright = 130.0;
     const auto channel = [&](std::size_t at) {
         return static_cast<double>(std::stoi(std::string(colour.substr(at, 2)), nullptr, 16));
     };
@@ -63,11 +63,32 @@ std::string_view ink_on(std::string_view colour) {
     return brightness < kBright ? "#ffffff" : "#000000";
 }
 
+/// The share of a piece: in it, or to its right if it is too low, as long as the shares there keep
+/// apart; `free_below` is where the last of them begins.
+void draw_share(svg::Picture& picture,
+                const svg::Box& piece,
+                double share,
+                std::string_view colour,
+                double& free_below) {
+    constexpr double kSize = 11;
+    constexpr double kLeastShown = 1e-3;
+    const std::string words = fmt::format("{:.1f} %", 100 * share);
+    const double line = piece.top + piece.height / 2 + 4;
+    if (piece.height >= kInside) {
+        picture.text({piece.left + piece.width / 2, line},
+                     words,
+                     {.anchor = svg::Anchor::Middle, .size = kSize, .colour = ink_on(colour)});
+    } else if (share >= kLeastShown && line <= free_below) {
+        picture.text({piece.right() + 4, line}, words, {.size = kSize});
+        free_below = line - kSize;
+    }
+}
+
 void draw_bar(
     svg::Picture& picture, const Bar& bar, const svg::Axis& y, double left, double width) {
-    const double centre = left + width / 2;
     const double all = sum_of(bar);
     double below = 0;
+    double free_below = y.place(0);
     for (std::size_t part = 0; part < bar.pieces.size(); ++part) {
         if (bar.pieces[part] <= 0) {
             continue;
@@ -75,17 +96,12 @@ void draw_bar(
         const double bottom = y.place(below);
         below += bar.pieces[part];
         const double top = y.place(below);
-        picture.rect({left, top, width, bottom - top},
-                     {.fill = svg::colour(part), .stroke = "#ffffff", .width = 0.5});
-        if (bottom - top >= kInside) {
-            picture.text(
-                {centre, (top + bottom) / 2 + 4},
-                fmt::format("{:.1f} %", 100 * bar.pieces[part] / all),
-                {.anchor = svg::Anchor::Middle, .size = 11, .colour = ink_on(svg::colour(part))});
-        }
+        const svg::Box piece{left, top, width, bottom - top};
+        picture.rect(piece, {.fill = svg::colour(part), .stroke = "#ffffff", .width = 0.5});
+        draw_share(picture, piece, bar.pieces[part] / all, svg::colour(part), free_below);
     }
-    picture.text({centre, y.place(all) - 5},
-                 fmt::format("{:.4g}", all),
+    picture.text({left + width / 2, y.place(all) - 5},
+                 svg::figure(all),
                  {.anchor = svg::Anchor::Middle, .size = 11, .bold = true});
 }
 
@@ -116,7 +132,7 @@ std::string stacked_bars_svg(const StackedBars& chart) {
     }
     const svg::Axis y = svg::Axis::linear(most * 1.04, plot.bottom(), plot.top);
     svg::draw_axes(picture, plot, nullptr, "", y, chart.unit);
-    const double width = std::min(0.7 * slot, 96.0);
+    const double width = std::min(slot - 80, 96.0);
     for (std::size_t i = 0; i < chart.bars.size(); ++i) {
         const double centre = plot.left + slot * (static_cast<double>(i) + 0.5);
         draw_bar(picture, chart.bars[i], y, centre - width / 2, width);

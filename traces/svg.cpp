@@ -106,9 +106,13 @@ double key_width(const Key& key) {
     return kSwatch + 6 + text_width(key.words);
 }
 
-/// A place for `label`: `turn` of the eight directions, `ring` steps from its point.
+/// Eighths of a turn, in the order in which a label tries them: between the directions in which
+/// lines mostly go, then along these.
+constexpr std::array kTurns{1, 7, 3, 5, 0, 2, 4, 6};
+
+/// A place for `label` in a direction, `ring` steps from its point.
 Box label_box(const Label& label, int turn, int ring) {
-    constexpr double kStep = 8;
+    constexpr double kStep = 10;
     const double width = text_width(label.words, kLabelSize);
     const double height = kLabelSize;
     const double angle = turn * std::numbers::pi / 4;
@@ -116,6 +120,19 @@ Box label_box(const Label& label, int turn, int ring) {
     const double x = label.point.x + std::cos(angle) * (far + width / 2);
     const double y = label.point.y - std::sin(angle) * (far + height / 2);
     return {x - width / 2, y - height / 2, width, height};
+}
+
+/// The first of its places that `is_free`; where there is none, the first of all.
+template <class IsFree> Box first_place(const Label& label, const IsFree& is_free) {
+    constexpr int kRings = 40;
+    for (int ring = 1; ring <= kRings; ++ring) {
+        for (const int turn : kTurns) {
+            if (const Box place = label_box(label, turn, ring); is_free(place)) {
+                return place;
+            }
+        }
+    }
+    return label_box(label, kTurns.front(), 1);
 }
 
 } // namespace
@@ -160,6 +177,10 @@ std::string coordinate(double value) {
         text.pop_back();
     }
     return text == "-0" ? "0" : text;
+}
+
+std::string figure(double value) {
+    return std::abs(value) < 1000 ? fmt::format("{:.4g}", value) : fmt::format("{:.0f}", value);
 }
 
 double text_width(std::string_view text, double size) {
@@ -324,7 +345,6 @@ void Legend::draw(Picture& picture, Point at) const {
 
 std::vector<Box>
 place_labels(const Box& plot, const std::vector<Label>& labels, std::vector<Point> points) {
-    constexpr int kRings = 40;
     constexpr double kClear = 5; // round a point
     for (const Label& label : labels) {
         points.push_back(label.point);
@@ -341,14 +361,7 @@ place_labels(const Box& plot, const std::vector<Label>& labels, std::vector<Poin
                std::ranges::none_of(boxes, [&](const Box& other) { return box.meets(other); });
     };
     for (const Label& label : labels) {
-        Box place = label_box(label, 0, 1);
-        bool found = false;
-        for (int i = 0; i < 8 * kRings && !found; ++i) {
-            const Box candidate = label_box(label, i % 8, 1 + i / 8);
-            found = is_free(candidate);
-            place = found ? candidate : place;
-        }
-        boxes.push_back(place);
+        boxes.push_back(first_place(label, is_free));
     }
     return boxes;
 }

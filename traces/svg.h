@@ -67,6 +67,8 @@ struct Lettering {
 std::string escape(std::string_view text);
 /// "12.5", "12", at most two places: what a coordinate needs.
 std::string coordinate(double value);
+/// At least four digits, no exponent: "0.01235", "1.235", "123456".
+std::string figure(double value);
 /// Wide enough for `text` in any usual sans-serif face.
 double text_width(std::string_view text, double size = 12);
 

@@ -102,13 +102,13 @@ std::string legend_part(std::string_view title,
     std::size_t used = style.width; // nothing fits: the first entry opens the first line
     for (const Activity activity : activities) {
         const ActivityLook& entry = look(activity);
-        const std::size_t size = entry.words.size() + 4; // "M mmad  "
+        const std::size_t size = entry.words.size() + 4; // "  M mmad"
         if (used + size > style.width) {
-            text +=
-                fmt::format("{}{:<{}}", text.empty() ? "" : "\n", text.empty() ? title : "", kName);
-            used = kName;
+            text += fmt::format(
+                "{}{:<{}}", text.empty() ? "" : "\n", text.empty() ? title : "", kName - 2);
+            used = kName - 2;
         }
-        text += fmt::format("{} {}  ", painted(entry.letter, 1, entry, style.colour), entry.words);
+        text += fmt::format("  {} {}", painted(entry.letter, 1, entry, style.colour), entry.words);
         used += size;
     }
     return text.empty() ? "" : text + "\n";

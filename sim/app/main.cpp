@@ -34,30 +34,37 @@ std::string leftover(const CLI::App& app) {
     return option != words.end() ? *option : words.empty() ? "" : words.front();
 }
 
+/// The command chosen, or the command of that command, as far as the line says.
+const CLI::App& innermost(const CLI::App& app) {
+    const auto parsed = app.get_subcommands();
+    return parsed.empty() ? app : innermost(*parsed.front());
+}
+
+/// "npusim plot timeline"
+std::string full_name(const CLI::App& command) {
+    const CLI::App* parent = command.get_parent();
+    return (parent == nullptr ? "" : full_name(*parent) + " ") + command.get_name();
+}
+
 /// What is wrong with the command line and what it may be.
 std::string explain(const CLI::App& app, const CLI::ParseError& error) {
-    const auto parsed = app.get_subcommands();
-    const CLI::App& command = parsed.empty() ? app : *parsed.front();
+    const CLI::App& command = innermost(app);
+    const bool chooses = !command.get_subcommands(nullptr).empty();
     std::string text = error.what();
     if (const std::string word = leftover(app); !word.empty()) {
         std::vector<std::string> names;
         for (const CLI::Option* option : command.get_options()) {
             names.push_back(option->get_name(false, true));
         }
-        for (const CLI::App* other : app.get_subcommands(nullptr)) {
-            if (parsed.empty()) {
-                names.push_back(other->get_name());
-            }
+        for (const CLI::App* other : command.get_subcommands(nullptr)) {
+            names.push_back(other->get_name());
         }
-        const char* kind = word.starts_with('-') ? "option"
-                           : parsed.empty()      ? "command"
-                                                 : "argument";
+        const char* kind = word.starts_with('-') ? "option" : chooses ? "command" : "argument";
         text = fmt::format("unknown {} '{}'{}", kind, word, did_you_mean(word, names));
     } else if (error.get_name() == "ConversionError") {
         text = text.substr(text.find(": ") + 2) + ": not a whole number";
     }
-    return fmt::format(
-        "{}\nsee: {} --help", text, parsed.empty() ? "npusim" : "npusim " + command.get_name());
+    return fmt::format("{}\nsee: {} --help", text, full_name(command));
 }
 
 int dispatch(int argc, char** argv) {

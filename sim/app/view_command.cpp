@@ -178,7 +178,7 @@ void add_options(CLI::App& command, TimelineOptions& options) {
         "  npusim timeline -c configs/hardware/ascend-910b.yaml -k inverse/forward-substitution "
         "-k inverse/neumann\n"
         "  npusim timeline -c configs/hardware/ascend-910b.yaml -k inverse/neumann "
-        "--cores 0.cube --window 6000:6080 | less -RS");
+        "--cores core0.cube --window 6000:6080 | less -RS");
 }
 
 /// A picture `npusim plot` draws.
