@@ -45,7 +45,7 @@ inline constexpr std::array<ActivityLook, kActivityCount> kActivities{{
     {"flag", "another pipe's flag", 'f', "33", "#f7dca6"},
     {"cross_core", "another core's flag", 'x', "31", "#eeb08a"},
     {"gm", "GM serving others", 'g', "33", "#d9cf70"},
-    {"sync", "flags and barriers themselves", 'b', "35", "#000000"},
+    {"sync", "a flag or barrier itself", 'b', "35", "#000000"},
     {"queue_full", "queue full", 'q', "31", "#c7addb"},
     {"launch", "launch", 'l', "2", "#e4e4e4"},
     {"idle", "idle", '.', "2", "#ffffff"},
