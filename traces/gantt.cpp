@@ -83,7 +83,9 @@ class Gantt {
                   static_cast<double>((scale.to() - scale.from()).count())) {}
 
     void run(const TimelineRun& run) {
-        picture_.text({14, at_ + 16}, run.title, {.bold = true});
+        picture_.text({14, at_ + 16},
+                      run.rows.empty() ? run.title + ", before what is shown" : run.title,
+                      {.bold = true});
         at_ += kRunTitle;
         std::string core;
         for (const PipeRow& row : run.rows) {
@@ -137,12 +139,9 @@ class Gantt {
             first = next;
         }
         paths.draw(picture_);
-        const ActivityCycles sum = row.sum();
-        picture_.text(
-            {end + 6, at_ + 10},
-            fmt::format("{:.1f} %",
-                        100 * static_cast<double>(sum.busy()) / static_cast<double>(sum.total())),
-            {.size = 11});
+        picture_.text({end + 6, at_ + 10},
+                      fmt::format("{:.1f} %", 100 * row.sum().busy_share()),
+                      {.size = 11});
         at_ += kRow;
     }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -59,6 +60,10 @@ std::int64_t ActivityCycles::busy() const {
     return std::accumulate(cycles_.begin(), cycles_.begin() + kBusy, std::int64_t{0});
 }
 
+double ActivityCycles::busy_share() const {
+    return static_cast<double>(busy()) / static_cast<double>(total());
+}
+
 Activity ActivityCycles::most() const {
     return static_cast<Activity>(std::ranges::max_element(cycles_) - cycles_.begin());
 }
@@ -82,7 +87,7 @@ void PipeColumns::on_begin(const std::vector<observe::CoreInfo>& cores) {
     rows_.clear();
     row_of_.assign(cores.size(), {});
     for (std::size_t core = 0; core < cores.size(); ++core) {
-        if (!selection_.shows_core(cores[core].name)) {
+        if (idle.empty() || !selection_.shows_core(cores[core].name)) {
             continue;
         }
         for (const Pipe pipe : cores[core].pipes) {

@@ -49,6 +49,8 @@ class ActivityCycles {
     ActivityCycles& operator+=(const ActivityCycles& other);
     [[nodiscard]] std::int64_t total() const;
     [[nodiscard]] std::int64_t busy() const;
+    /// Of the total, which is above 0.
+    [[nodiscard]] double busy_share() const;
     /// What most of the cycles went to; of equals the first.
     [[nodiscard]] Activity most() const;
 
@@ -75,7 +77,7 @@ class PipeColumns : public observe::Observer {
     void on_begin(const std::vector<observe::CoreInfo>& cores) override;
     void on_span(const observe::Span& span) override;
 
-    /// In the order of the chip's cores and their pipes.
+    /// In the order of the chip's cores and their pipes; none if the scale has no column.
     [[nodiscard]] const std::vector<PipeRow>& rows() const { return rows_; }
 
   private:

@@ -21,16 +21,16 @@ constexpr std::string_view kFrame = "#444444";
 constexpr std::array<std::string_view, 3> kAnchors{"start", "middle", "end"};
 
 std::string attributes(const Paint& paint) {
-    std::string text = fmt::format(" fill=\"{}\"", paint.fill);
+    std::string text = fmt::format(R"( fill="{}")", paint.fill);
     if (paint.stroke != "none") {
-        text += fmt::format(
-            " stroke=\"{}\" stroke-width=\"{}\"", paint.stroke, coordinate(paint.width));
+        text +=
+            fmt::format(R"( stroke="{}" stroke-width="{}")", paint.stroke, coordinate(paint.width));
     }
-    if (!paint.dash.empty()) {
-        text += fmt::format(" stroke-dasharray=\"{}\"", paint.dash);
+    if (paint.dash != "none") {
+        text += fmt::format(R"( stroke-dasharray="{}")", paint.dash);
     }
     if (paint.opacity < 1) {
-        text += fmt::format(" opacity=\"{}\"", coordinate(paint.opacity));
+        text += fmt::format(R"( opacity="{}")", coordinate(paint.opacity));
     }
     return text;
 }
@@ -97,7 +97,7 @@ void draw_mark(Picture& picture, Point at, const Key& key) {
         picture.line(
             {at.x, centre.y},
             {at.x + kSwatch, centre.y},
-            {.stroke = key.colour, .width = 2, .dash = key.mark == Mark::Line ? "" : "3 2"});
+            {.stroke = key.colour, .width = 2, .dash = key.mark == Mark::Line ? "none" : "3 2"});
         break;
     }
 }
@@ -237,7 +237,7 @@ void Picture::text(Point at, std::string_view words, const Lettering& lettering)
         lettering.upright ? fmt::format("transform=\"translate({} {}) rotate(-90)\"",
                                         coordinate(at.x),
                                         coordinate(at.y))
-                          : fmt::format("x=\"{}\" y=\"{}\"", coordinate(at.x), coordinate(at.y));
+                          : fmt::format(R"(x="{}" y="{}")", coordinate(at.x), coordinate(at.y));
     body_ += fmt::format("<text {} text-anchor=\"{}\" font-size=\"{}\" fill=\"{}\"{}>{}</text>\n",
                          place,
                          kAnchors[static_cast<std::size_t>(lettering.anchor)],

@@ -50,7 +50,7 @@ struct Paint {
     std::string_view stroke = "none";
     double width = 1; ///< of the stroke
     double opacity = 1;
-    std::string_view dash = ""; ///< lengths of strokes and gaps, "4 3"
+    std::string_view dash = "none"; ///< lengths of strokes and gaps, "4 3"
 };
 
 enum class Anchor : std::uint8_t { Start, Middle, End };

@@ -67,18 +67,17 @@ std::string letters_of(const PipeRow& row, bool colour) {
 }
 
 std::string row_text(const PipeRow& row, std::size_t width, bool colour) {
-    const ActivityCycles sum = row.sum();
     return fmt::format("  {:<{}}{}{:>{}} {:>5.1f} %\n",
                        to_string(row.pipe),
                        kName - 2,
                        letters_of(row, colour),
                        "",
                        width - row.columns.size(),
-                       100 * static_cast<double>(sum.busy()) / static_cast<double>(sum.total()));
+                       100 * row.sum().busy_share());
 }
 
 std::string run_text(const TimelineRun& run, const TimeScale& scale, bool colour) {
-    if (run.scale.columns() == 0) {
+    if (run.rows.empty()) {
         return fmt::format(
             "{}\nends at cycle {}, before what is shown\n", run.title, run.total.count());
     }

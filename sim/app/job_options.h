@@ -12,6 +12,7 @@
 
 namespace CLI {
 class App;
+class Option;
 } // namespace CLI
 
 namespace npusim::app {

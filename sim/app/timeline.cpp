@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
+#include <utility>
 
 namespace npusim::app {
 
@@ -50,9 +52,10 @@ JobTimeline measure_timeline(const config::HardwareConfig& hardware,
                              const traces::Selection& selection,
                              std::size_t most_columns) {
     std::vector<Result> results;
-    for (const KernelRequest& request : requests) {
-        results.push_back(run(hardware, request, workload));
-    }
+    std::ranges::transform(
+        requests, std::back_inserter(results), [&](const KernelRequest& request) {
+            return run(hardware, request, workload);
+        });
     check_cores(results.front(), selection);
     JobTimeline timeline{scale_of(results, selection, most_columns), std::move(results), {}};
     for (std::size_t i = 0; i < requests.size(); ++i) {

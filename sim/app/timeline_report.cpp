@@ -25,7 +25,7 @@ json row_json(const traces::PipeRow& row) {
     }
     return {{"core", row.core},
             {"pipe", to_string(row.pipe)},
-            {"busy", ratio(sum.busy(), sum.total())},
+            {"busy", sum.busy_share()},
             {"cycles", cycles}};
 }
 

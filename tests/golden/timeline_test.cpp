@@ -48,18 +48,7 @@ TEST_CASE("golden: one product from GM to GM") {
 }
 
 TEST_CASE("golden: two vector adds, double-buffered") {
-    isa::Block program;
-    for (std::int32_t i = 0; i < 2; ++i) {
-        const isa::Tile slot = half(Memory::Ub, i * 512, 16, 16);
-        program.emplace_back(isa::Copy{slot, half(Memory::Gm, i * 512, 16, 16)});
-        program.emplace_back(isa::SetFlag{Pipe::Mte2, Pipe::Vector, i});
-        program.emplace_back(isa::WaitFlag{Pipe::Mte2, Pipe::Vector, i});
-        program.emplace_back(isa::Vadd{{slot, slot, slot}});
-        program.emplace_back(isa::SetFlag{Pipe::Vector, Pipe::Mte3, i});
-        program.emplace_back(isa::WaitFlag{Pipe::Vector, Pipe::Mte3, i});
-        program.emplace_back(isa::Copy{half(Memory::Gm, 4096 + i * 512, 16, 16), slot});
-    }
-    check_golden("vector_add", test::timeline(test::tiny(), program));
+    check_golden("vector_add", test::timeline(test::tiny(), test::two_adds()));
 }
 
 TEST_CASE("golden: a result goes from the cube core through GM to a vector core and back") {

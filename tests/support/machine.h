@@ -49,15 +49,22 @@ inline config::HardwareConfig tiny() {
     return machine;
 }
 
-/// The timeline of one program on core 0, timing only.
-inline std::string timeline(const config::HardwareConfig& machine, const isa::Block& program) {
-    traces::Timeline timeline;
+/// One program on core 0, timing only, before `observers`.
+inline Cycles simulate(const config::HardwareConfig& machine,
+                       const isa::Block& program,
+                       const observe::Observers& observers) {
     const model::Job job{[&](isa::CoreId core) {
                              return core == isa::CoreId{} ? isa::from_list(program)
                                                           : isa::Program{};
                          },
                          nullptr};
-    model::simulate(machine, job, {&timeline});
+    return model::simulate(machine, job, observers);
+}
+
+/// The timeline of the same.
+inline std::string timeline(const config::HardwareConfig& machine, const isa::Block& program) {
+    traces::Timeline timeline;
+    simulate(machine, program, {&timeline});
     return timeline.text();
 }
 
@@ -65,18 +72,29 @@ inline std::string timeline(const config::HardwareConfig& machine, const isa::Bl
 inline observe::RunStatistics statistics(const config::HardwareConfig& machine,
                                          const isa::Block& program) {
     observe::StatisticsCollector collector;
-    const model::Job job{[&](isa::CoreId core) {
-                             return core == isa::CoreId{} ? isa::from_list(program)
-                                                          : isa::Program{};
-                         },
-                         nullptr};
-    model::simulate(machine, job, {&collector});
+    simulate(machine, program, {&collector});
     return collector.result();
 }
 
 /// A dense fp16 tile.
 inline isa::Tile half(Memory memory, std::int64_t address, std::int64_t rows, std::int64_t cols) {
     return isa::dense(memory, DType::Fp16, address, rows, cols);
+}
+
+/// Two vector adds, double-buffered: the program of tests/golden/vector_add.txt.
+inline isa::Block two_adds() {
+    isa::Block program;
+    for (std::int32_t i = 0; i < 2; ++i) {
+        const isa::Tile slot = half(Memory::Ub, i * 512, 16, 16);
+        program.emplace_back(isa::Copy{slot, half(Memory::Gm, i * 512, 16, 16)});
+        program.emplace_back(isa::SetFlag{Pipe::Mte2, Pipe::Vector, i});
+        program.emplace_back(isa::WaitFlag{Pipe::Mte2, Pipe::Vector, i});
+        program.emplace_back(isa::Vadd{{slot, slot, slot}});
+        program.emplace_back(isa::SetFlag{Pipe::Vector, Pipe::Mte3, i});
+        program.emplace_back(isa::WaitFlag{Pipe::Vector, Pipe::Mte3, i});
+        program.emplace_back(isa::Copy{half(Memory::Gm, 4096 + i * 512, 16, 16), slot});
+    }
+    return program;
 }
 
 } // namespace npusim::test

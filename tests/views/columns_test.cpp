@@ -10,39 +10,17 @@
 #include <sstream>
 
 using namespace npusim;
-using test::half;
 using traces::Activity;
 using traces::PipeColumns;
 using traces::TimeScale;
 
 namespace {
 
-constexpr std::int64_t kTotal = 101; ///< cycles of two_adds()
+/// Cycles of two_adds(); every span of it stands in tests/golden/vector_add.txt.
+constexpr std::int64_t kTotal = 101;
 
-/// The program of tests/golden/vector_add.txt, where every span of it stands.
-isa::Block two_adds() {
-    isa::Block program;
-    for (std::int32_t i = 0; i < 2; ++i) {
-        const isa::Tile slot = half(Memory::Ub, i * 512, 16, 16);
-        program.emplace_back(isa::Copy{slot, half(Memory::Gm, i * 512, 16, 16)});
-        program.emplace_back(isa::SetFlag{Pipe::Mte2, Pipe::Vector, i});
-        program.emplace_back(isa::WaitFlag{Pipe::Mte2, Pipe::Vector, i});
-        program.emplace_back(isa::Vadd{{slot, slot, slot}});
-        program.emplace_back(isa::SetFlag{Pipe::Vector, Pipe::Mte3, i});
-        program.emplace_back(isa::WaitFlag{Pipe::Vector, Pipe::Mte3, i});
-        program.emplace_back(isa::Copy{half(Memory::Gm, 4096 + i * 512, 16, 16), slot});
-    }
-    return program;
-}
-
-/// Runs two_adds() before `observers`.
 void simulate_adds(const observe::Observers& observers) {
-    const model::Job job{[](isa::CoreId core) {
-                             return core == isa::CoreId{} ? isa::from_list(two_adds())
-                                                          : isa::Program{};
-                         },
-                         nullptr};
-    REQUIRE(model::simulate(test::tiny(), job, observers) == Cycles{kTotal});
+    REQUIRE(test::simulate(test::tiny(), test::two_adds(), observers) == Cycles{kTotal});
 }
 
 std::vector<traces::PipeRow> rows_of_adds(const TimeScale& scale) {
@@ -245,6 +223,11 @@ TEST_CASE("runs share a scale, and one that has ended says so") {
     const TimeScale late(Cycles{150}, Cycles{202}, 101);
     CHECK_THAT(traces::text_timeline({run_of_adds(late)}, late, {}),
                Catch::Contains("ends at cycle 101, before what is shown"));
+    const auto ended = test::svg_elements(
+        traces::gantt_svg("", {run_of_adds(late)}, late, 1000), "text", [](const auto& element) {
+            return element.text == "two adds, before what is shown";
+        });
+    CHECK(ended.size() == 1);
 }
 
 TEST_CASE("a Gantt chart's areas are the cycles") {
