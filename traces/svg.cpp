@@ -106,6 +106,23 @@ double key_width(const Key& key) {
     return kSwatch + 6 + text_width(key.words);
 }
 
+/// Labels of points that cannot be told apart as one: "2, 3".
+std::vector<Label> joined(const std::vector<Label>& labels) {
+    constexpr double kSame = 4;
+    std::vector<Label> all;
+    for (const Label& label : labels) {
+        const auto same = std::ranges::find_if(all, [&](const Label& other) {
+            return std::hypot(other.point.x - label.point.x, other.point.y - label.point.y) < kSame;
+        });
+        if (same == all.end()) {
+            all.push_back(label);
+        } else {
+            same->words += ", " + label.words;
+        }
+    }
+    return all;
+}
+
 /// Eighths of a turn, in the order in which a label tries them: between the directions in which
 /// lines mostly go, then along these.
 constexpr std::array kTurns{1, 7, 3, 5, 0, 2, 4, 6};
@@ -113,7 +130,7 @@ constexpr std::array kTurns{1, 7, 3, 5, 0, 2, 4, 6};
 /// A place for `label` in a direction, `ring` steps from its point.
 Box label_box(const Label& label, int turn, int ring) {
     constexpr double kStep = 10;
-    const double width = text_width(label.words, kLabelSize);
+    const double width = text_width(label.words, kLabelSize) + 4; // apart from others
     const double height = kLabelSize;
     const double angle = turn * std::numbers::pi / 4;
     const double far = kStep * ring;
@@ -368,8 +385,9 @@ place_labels(const Box& plot, const std::vector<Label>& labels, std::vector<Poin
 
 void draw_labels(Picture& picture,
                  const Box& plot,
-                 const std::vector<Label>& labels,
+                 const std::vector<Label>& separate,
                  std::vector<Point> points) {
+    const std::vector<Label> labels = joined(separate);
     const std::vector<Box> boxes = place_labels(plot, labels, std::move(points));
     for (std::size_t i = 0; i < labels.size(); ++i) {
         const Box& box = boxes[i];

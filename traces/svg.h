@@ -170,10 +170,11 @@ struct Label {
 /// `plot`: boxes in the order of the labels. Those that find no room near their point go further.
 std::vector<Box>
 place_labels(const Box& plot, const std::vector<Label>& labels, std::vector<Point> points = {});
-/// Draws them, with a thin line to the point of a label that went further.
+/// Draws them, with a thin line to the point of a label that went further; those of points that
+/// cannot be told apart as one.
 void draw_labels(Picture& picture,
                  const Box& plot,
-                 const std::vector<Label>& labels,
+                 const std::vector<Label>& separate,
                  std::vector<Point> points = {});
 
 } // namespace npusim::traces::svg

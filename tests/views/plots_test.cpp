@@ -127,6 +127,14 @@ TEST_CASE("labels meet neither each other nor a point nor the edge") {
     }
 }
 
+TEST_CASE("points that cannot be told apart have one label") {
+    svg::Picture picture(300, 300, "", "");
+    svg::draw_labels(
+        picture, {0, 0, 300, 300}, {{{100, 100}, "1"}, {{101, 102}, "2"}, {{110, 100}, "3"}});
+    CHECK(svg_elements(picture.document(), "text").size() == 2);
+    CHECK(has_text(picture.document(), "1, 2"));
+}
+
 TEST_CASE("a legend wraps at its width") {
     const std::vector<svg::Key> keys(5, {svg::Mark::Square, "#000000", "0123456789"});
     const svg::Legend column(keys);
