@@ -120,7 +120,7 @@ std::vector<std::string> front_lines(const ParetoPlot& plot) {
         }
         for (const ParetoPoint& point : front_of(set)) {
             lines.push_back(fmt::format(
-                "{}. {}, {:.0f} cycles, {:.3g}", ++number, point.name, point.cycles, point.error));
+                "{}. {}, {:.0f} cycles, {:.5g}", ++number, point.name, point.cycles, point.error));
         }
     }
     return lines;
