@@ -12,11 +12,6 @@ namespace {
 
 constexpr std::size_t kChip = 0; ///< process of what belongs to no core; core i is i + 1
 
-/// Nanoseconds as the format's microseconds.
-std::string microseconds(std::int64_t nanoseconds) {
-    return fmt::format("{}.{:03}", nanoseconds / 1000, nanoseconds % 1000);
-}
-
 } // namespace
 
 ChromeTrace::ChromeTrace(const std::filesystem::path& path, double clock_mhz)
@@ -30,7 +25,7 @@ void ChromeTrace::write(std::string_view event) {
 }
 
 std::string ChromeTrace::stamp(Cycles time) const {
-    return microseconds(nanoseconds_(time));
+    return in_microseconds(nanoseconds_(time));
 }
 
 void ChromeTrace::process(std::size_t pid, std::string_view name) {
@@ -66,8 +61,8 @@ void ChromeTrace::slice(const Slice& slice) {
         R"({{"ph":"X","pid":{},"tid":{},"ts":{},"dur":{},"name":"{}","cat":"{}","args":{{"cycle":{},"cycles":{},"op":"{}"}}}})",
         cores_[slice.lane] + 1,
         slice.lane,
-        microseconds(start),
-        microseconds(nanoseconds_(slice.end) - start),
+        in_microseconds(start),
+        in_microseconds(nanoseconds_(slice.end) - start),
         name_of(slice),
         slice.state == observe::State::Busy ? "busy" : "stall",
         slice.start.count(),

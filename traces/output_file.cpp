@@ -11,24 +11,18 @@
 
 namespace npusim::traces {
 
-namespace {
-
-constexpr std::size_t kBuffer = std::size_t{1} << 18;
-
-} // namespace
-
 void OutputFile::Close::operator()(gzFile_s* file) const {
     gzclose(file);
 }
 
-OutputFile::OutputFile(std::filesystem::path path)
+OutputFile::OutputFile(std::filesystem::path path, std::size_t buffer)
     : path_(std::move(path)), partial_(path_.string() + ".partial"),
       // T: as it is; 1: the level that keeps up with a simulation.
-      file_(gzopen(partial_.c_str(), path_.extension() == ".gz" ? "wb1" : "wbT")) {
+      file_(gzopen(partial_.c_str(), path_.extension() == ".gz" ? "wb1" : "wbT")), size_(buffer) {
     if (file_ == nullptr) {
         fail(std::generic_category().message(errno));
     }
-    buffer_.reserve(2 * kBuffer);
+    buffer_.reserve(2 * size_);
 }
 
 OutputFile::~OutputFile() {
@@ -48,7 +42,7 @@ void OutputFile::fail(std::string_view why) const {
 
 void OutputFile::write(std::string_view bytes) {
     buffer_ += bytes;
-    if (buffer_.size() >= kBuffer) {
+    if (buffer_.size() >= size_) {
         flush();
     }
 }
@@ -63,7 +57,7 @@ void OutputFile::flush() {
             fail(std::generic_category().message(errno));
         }
     });
-    buffer_.reserve(2 * kBuffer);
+    buffer_.reserve(2 * size_);
 }
 
 void OutputFile::finish() {

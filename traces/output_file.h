@@ -15,8 +15,8 @@ namespace npusim::traces {
 /// A name that ends in ".gz" is compressed. Disk and compression do not hold up the one who writes.
 class OutputFile {
   public:
-    /// Throws ConfigError if `path` cannot be written.
-    explicit OutputFile(std::filesystem::path path);
+    /// `buffer`: bytes that are written at a time. Throws ConfigError if `path` cannot be written.
+    explicit OutputFile(std::filesystem::path path, std::size_t buffer = std::size_t{1} << 20U);
     ~OutputFile();
     OutputFile(const OutputFile&) = delete;
     OutputFile& operator=(const OutputFile&) = delete;
@@ -38,6 +38,7 @@ class OutputFile {
     std::filesystem::path path_;
     std::filesystem::path partial_;
     std::unique_ptr<gzFile_s, Close> file_;
+    std::size_t size_; ///< of the buffer
     std::string buffer_;
     std::future<void> writing_; ///< what came before, in a thread of its own
 };

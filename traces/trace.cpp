@@ -4,6 +4,7 @@
 #include "sim/isa/instruction.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace npusim::traces {
 
@@ -16,9 +17,13 @@ std::string name_of(const Lane& lane) {
     return std::string(to_string(lane.pipe)) + (lane.in_flight ? " in flight" : "");
 }
 
+std::string in_microseconds(std::int64_t nanoseconds) {
+    return fmt::format("{}.{:03}", nanoseconds / 1000, nanoseconds % 1000);
+}
+
 std::string title_of(const Counter& counter) {
     const auto after = [&](std::string_view word) { return counter.name + std::string(word); };
-    return counter.group == "gm"            ? "GM " + counter.name
+    return counter.group == "gm"            ? (counter.name == "HBM" ? "HBM" : "GM " + counter.name)
            : counter.group == "utilisation" ? after(" busy")
            : counter.group == "occupancy"   ? after(" in use")
                                             : after(" queue");

@@ -102,4 +102,7 @@ class Nanoseconds {
     double each_;
 };
 
+/// Nanoseconds as Chrome's format has them: "12.345" microseconds.
+std::string in_microseconds(std::int64_t nanoseconds);
+
 } // namespace npusim::traces
