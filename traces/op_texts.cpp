@@ -19,14 +19,14 @@ std::string tile_text(const isa::Tile& tile) {
 }
 
 /// " at kernels/gemm/gemm.cpp:40": the line that wrote it, if that is known.
-std::string place_text(const std::source_location& where) {
-    if (where.line() == 0) {
+std::string place_text(const isa::SourceLine& where) {
+    if (where.line == 0) {
         return {};
     }
-    const std::string_view file = where.file_name();
+    const std::string_view file = where.file;
     const std::size_t folder = file.rfind("kernels/");
     return fmt::format(
-        " at {}:{}", folder == std::string_view::npos ? file : file.substr(folder), where.line());
+        " at {}:{}", folder == std::string_view::npos ? file : file.substr(folder), where.line);
 }
 
 std::string op_text(const isa::Instruction& instruction) {
@@ -75,9 +75,8 @@ OpTexts::Key OpTexts::key_of(const isa::Instruction& instruction) {
     Key key{};
     const isa::Accesses accesses = isa::accesses(instruction);
     // A key of zeros is none.
-    key[0] = (instruction.index() + 1) | static_cast<std::uint64_t>(instruction.where.line())
-                                             << 32U;
-    key.back() = reinterpret_cast<std::uintptr_t>(instruction.where.file_name());
+    key[0] = (instruction.index() + 1) | static_cast<std::uint64_t>(instruction.where.line) << 32U;
+    key.back() = reinterpret_cast<std::uintptr_t>(instruction.where.file);
     if (accesses.count == 0) {
         key[1] = word_of(instruction);
         return key;

@@ -95,6 +95,7 @@ class Nanoseconds {
   public:
     explicit Nanoseconds(double clock_mhz) : each_(1e3 / clock_mhz) {}
     [[nodiscard]] std::int64_t operator()(Cycles time) const {
+        // NOLINTNEXTLINE(bugprone-incorrect-roundings): never negative, and lround is a call
         return static_cast<std::int64_t>(static_cast<double>(time.count()) * each_ + 0.5);
     }
 

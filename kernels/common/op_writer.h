@@ -3,7 +3,6 @@
 
 #include "sim/isa/op_list.h"
 
-#include <source_location>
 #include <utility>
 
 namespace npusim::kernels {
@@ -16,7 +15,7 @@ namespace npusim::kernels {
 template <class Writer> class OpWriter {
   public:
     template <class Op>
-    void operator()(const Op& op, std::source_location where = std::source_location::current()) {
+    void operator()(const Op& op, isa::SourceLine where = isa::SourceLine::current()) {
         isa::Instruction instruction(std::in_place_type<Op>, op);
         instruction.where = where;
         static_cast<Writer*>(this)->add(instruction);

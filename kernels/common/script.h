@@ -22,7 +22,7 @@ namespace npusim::kernels {
 /// these do nothing: order by flags or barriers there.
 class Script : public OpWriter<Script> {
   public:
-    using Where = std::source_location; ///< the line of a call
+    using Where = isa::SourceLine; ///< of a call
 
     Script(const config::HardwareConfig& hardware, isa::CoreId core)
         : hardware_(hardware), core_(core) {}

@@ -6,8 +6,8 @@
 #include "sim/isa/ops/mmad.h"
 #include "sim/isa/ops/sync.h"
 #include "sim/isa/ops/vector_ops.h"
+#include "sim/isa/source_line.h"
 
-#include <source_location>
 #include <type_traits>
 #include <variant>
 
@@ -55,7 +55,7 @@ using AnyOp = std::variant<Copy,
 /// One op of a program and the line of source that wrote it.
 struct Instruction : AnyOp {
     using AnyOp::AnyOp;
-    std::source_location where{}; ///< line 0: nobody's
+    SourceLine where;
 };
 
 /// Whether an op orders others rather than doing work itself.
