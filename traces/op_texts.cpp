@@ -3,6 +3,7 @@
 
 #include "sim/isa/instruction.h"
 
+#include <bit>
 #include <fmt/format.h>
 
 namespace npusim::traces {
@@ -96,10 +97,10 @@ OpTexts::Key OpTexts::key_of(const isa::Instruction& instruction) {
 std::size_t OpTexts::Hash::operator()(const Key& key) const {
     std::uint64_t hash = 0;
     for (const std::uint64_t word : key) {
-        hash = (hash ^ word) * 0x9E3779B97F4A7C15U;
-        hash ^= hash >> 29U;
+        hash = std::rotl(hash, 7) ^ word;
     }
-    return hash;
+    hash *= 0x9E3779B97F4A7C15U;
+    return hash ^ hash >> 32U;
 }
 
 std::uint32_t OpTexts::number(const isa::Instruction& instruction) {

@@ -72,7 +72,7 @@ std::filesystem::path trace_path(const std::filesystem::path& file,
 }
 
 traces::Detail parse_detail(const std::string& text) {
-    const auto at = std::ranges::find(traces::kDetailNames, text);
+    const auto* const at = std::ranges::find(traces::kDetailNames, text);
     return static_cast<traces::Detail>(at - traces::kDetailNames.begin());
 }
 

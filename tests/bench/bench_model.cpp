@@ -5,7 +5,8 @@
 //
 //   bench_model               the tables
 //   bench_model --all         the slow workloads too
-//   bench_model NAME...       those alone; cube-work is the table of products and conversions
+//   bench_model NAME...       those alone; cube-work is the table of products and conversions,
+//                             tracing that of what traces cost
 //   bench_model --json        a line of JSON for each
 //   bench_model --inside NAME does that one once in this process and prints nothing: for profilers
 #include "kernels/gemm/gemm.h"
@@ -17,6 +18,8 @@
 #include "tests/bench/cube_work.h"
 #include "tests/bench/workload.h"
 #include "tests/support/machine.h"
+#include "tests/support/scratch.h"
+#include "traces/trace_file.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -36,6 +39,7 @@ using bench::Workload;
 
 constexpr int kRepeats = 3;
 constexpr std::string_view kCubeWork = "cube-work";
+constexpr std::string_view kTracing = "tracing";
 constexpr std::size_t kPipes = 24 * 12; ///< of the raw loop: a 910B's
 
 std::int64_t count(const config::HardwareConfig& chip,
@@ -56,7 +60,8 @@ Workload inverse(const std::string& kernel,
                  std::int64_t matrices,
                  std::int64_t chunk,
                  bool functional,
-                 double most_seconds = 0) {
+                 double most_seconds = 0,
+                 const std::string& trace = "") {
     const auto plan_on = [=](const config::HardwareConfig& chip) {
         const app::KernelRequest request = app::parse_request("inverse/" + kernel, {});
         return request.kernel->plan(chip, {matrices, chunk, DType::Fp16}, request.values);
@@ -75,10 +80,16 @@ Workload inverse(const std::string& kernel,
             gm = functional::make_global_memory(plan->gm_bytes(), std::byte{0});
         }
         observe::StatisticsCollector statistics;
+        observe::Observers observers{&statistics};
+        std::unique_ptr<observe::Observer> tracer;
+        if (!trace.empty()) {
+            tracer = traces::open_trace(trace, chip, {}, traces::Detail::Instructions);
+            observers.push_back(tracer.get());
+        }
         model::simulate(
             chip,
             {[&](isa::CoreId core) { return plan->program(core); }, functional ? &gm : nullptr},
-            {&statistics});
+            observers);
     };
     result.instructions = [=] {
         const config::HardwareConfig chip = test::hardware(chip_name);
@@ -235,6 +246,53 @@ void cube_work(bool json) {
     }
 }
 
+/// What a trace adds to a run.
+void tracing(bool json) {
+    constexpr double kMost = 2; ///< times the run without
+    if (!json) {
+        fmt::print("\n{:<22} {:<10} {:>9} {:>12} {:>7} {:>9} {:>7} {:>9}\n",
+                   "traced run",
+                   "format",
+                   "CPU s",
+                   "without",
+                   "ratio",
+                   "of limit",
+                   "MB",
+                   "ns/instr");
+    }
+    const test::Scratch scratch;
+    for (const std::string kernel : {"neumann", "forward-substitution"}) {
+        const auto workload = [&](const std::string& trace) {
+            return inverse(kernel, "ascend-910b", 8192, 64, false, 0, trace);
+        };
+        const Cost without = bench::run(workload(""), kRepeats);
+        const auto instructions = static_cast<double>(workload("").instructions());
+        for (const std::string end : {".pftrace", ".json"}) {
+            const Cost with =
+                bench::run(workload((scratch.path() / ("t" + end)).string()), kRepeats);
+            const double ratio = with.seconds / without.seconds;
+            if (json) {
+                fmt::print("{}\n",
+                           nlohmann::json{{"workload", fmt::format("trace-{}{}", kernel, end)},
+                                          {"cpu_seconds", with.seconds},
+                                          {"peak_mb", with.mb},
+                                          {"of_untraced", ratio}}
+                               .dump());
+                continue;
+            }
+            fmt::print("{:<22} {:<10} {:>9.3f} {:>12.3f} {:>7.2f} {:>9.2f} {:>7.0f} {:>9.0f}\n",
+                       kernel,
+                       end,
+                       with.seconds,
+                       without.seconds,
+                       ratio,
+                       ratio / kMost,
+                       with.mb,
+                       (with.seconds - without.seconds) / instructions * 1e9);
+        }
+    }
+}
+
 int main_of(const std::vector<std::string>& arguments) {
     bool json = false;
     bool everything = false;
@@ -305,6 +363,9 @@ int main_of(const std::vector<std::string>& arguments) {
     }
     if (names.empty() || std::ranges::find(names, kCubeWork) != names.end()) {
         cube_work(json);
+    }
+    if (names.empty() || std::ranges::find(names, kTracing) != names.end()) {
+        tracing(json);
     }
     return 0;
 }
