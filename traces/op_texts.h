@@ -9,6 +9,7 @@
 #include <deque>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace npusim::traces {
 
@@ -33,7 +34,8 @@ class OpTexts {
         Key key{};
         std::uint32_t number = 0;
     };
-    std::array<Recent, 256> recent_; ///< by hash: a run does the same few over and over
+    std::vector<Recent> recent_ =
+        std::vector<Recent>(4096); ///< by hash: a run does the same few over and over
     std::unordered_map<Key, std::uint32_t, Hash> numbers_;
     std::deque<std::string> texts_;
 };

@@ -16,31 +16,25 @@ namespace npusim::traces {
 class ProtobufWriter {
   public:
     void number(std::uint32_t field, std::uint64_t value) {
-        room(20);
-        varint(field << 3U);
-        varint(value);
+        end_at(varint(varint(room(), field << 3U), value));
     }
     void fixed(std::uint32_t field, std::uint64_t value) {
-        room(20);
-        varint(field << 3U | 1U);
-        std::memcpy(bytes_.data() + size_, &value, sizeof value);
-        size_ += sizeof value;
+        char* const at = varint(room(), field << 3U | 1U);
+        std::memcpy(at, &value, sizeof value);
+        end_at(at + sizeof value);
     }
     void real(std::uint32_t field, double value) {
         fixed(field, std::bit_cast<std::uint64_t>(value));
     }
     void text(std::uint32_t field, std::string_view value) {
-        room(20 + value.size());
-        varint(field << 3U | 2U);
-        varint(value.size());
-        std::memcpy(bytes_.data() + size_, value.data(), value.size());
-        size_ += value.size();
+        char* const at = varint(varint(room(value.size()), field << 3U | 2U), value.size());
+        std::memcpy(at, value.data(), value.size());
+        end_at(at + value.size());
     }
     /// A message, whose fields `fill` writes.
     template <class Fill> void message(std::uint32_t field, Fill fill) {
-        room(20);
-        varint(field << 3U | 2U);
-        const std::size_t length = size_++;
+        end_at(varint(room(), field << 3U | 2U) + 1);
+        const std::size_t length = size_ - 1; // where it stands
         fill();
         close(length);
     }
@@ -50,14 +44,11 @@ class ProtobufWriter {
               std::uint64_t a,
               std::uint32_t field_b,
               std::uint64_t b) {
-        room(48);
-        varint(field << 3U | 2U);
-        const std::size_t length = size_++;
-        varint(field_a << 3U);
-        varint(a);
-        varint(field_b << 3U);
-        varint(b);
-        bytes_[length] = static_cast<char>(size_ - length - 1);
+        char* const length = varint(room(), field << 3U | 2U);
+        char* const end =
+            varint(varint(varint(varint(length + 1, field_a << 3U), a), field_b << 3U), b);
+        *length = static_cast<char>(end - length - 1);
+        end_at(end);
     }
 
     [[nodiscard]] std::string_view bytes() const { return {bytes_.data(), size_}; }
@@ -75,21 +66,27 @@ class ProtobufWriter {
         room(more);
         char* const begin = bytes_.data() + length + 1;
         std::memmove(begin + more, begin, filled);
-        size_ = length;
-        varint(filled);
-        size_ += filled;
+        varint(begin - 1, filled);
+        size_ += more;
     }
-    void room(std::size_t bytes) {
-        if (size_ + bytes > bytes_.size()) {
-            bytes_.resize(2 * (size_ + bytes));
+    /// The end of what is written, with room for `bytes` and a few numbers behind it.
+    char* room(std::size_t bytes = 0) {
+        constexpr std::size_t numbers = 64;
+        if (size_ + bytes + numbers > bytes_.size()) {
+            bytes_.resize(2 * (size_ + bytes + numbers));
         }
+        return bytes_.data() + size_;
     }
-    void varint(std::uint64_t value) {
+    void end_at(const char* end) { size_ = static_cast<std::size_t>(end - bytes_.data()); }
+    /// Writes a number and returns the place behind it. On pointers of the caller's: a byte that is
+    /// written might be any member, as far as the compiler knows.
+    static char* varint(char* at, std::uint64_t value) {
         while (value >= 0x80U) {
-            bytes_[size_++] = static_cast<char>(value | 0x80U);
+            *at++ = static_cast<char>(value | 0x80U);
             value >>= 7U;
         }
-        bytes_[size_++] = static_cast<char>(value);
+        *at++ = static_cast<char>(value);
+        return at;
     }
 
     std::vector<char> bytes_;
