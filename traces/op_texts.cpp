@@ -30,6 +30,16 @@ std::string place_text(const isa::SourceLine& where) {
         " at {}:{}", folder == std::string_view::npos ? file : file.substr(folder), where.line);
 }
 
+/// ", 512 bytes": what a transfer moves, as it arrives.
+std::string moved_text(const isa::Instruction& instruction) {
+    const auto text = [](const isa::Tile& to) { return fmt::format(", {} bytes", to.bytes()); };
+    if (const auto* copy = std::get_if<isa::Copy>(&instruction)) {
+        return text(copy->to);
+    }
+    const auto* out = std::get_if<isa::Fixpipe>(&instruction);
+    return out == nullptr ? "" : text(out->to);
+}
+
 std::string op_text(const isa::Instruction& instruction) {
     const isa::Accesses accesses = isa::accesses(instruction);
     if (accesses.count == 0) {
@@ -41,13 +51,12 @@ std::string op_text(const isa::Instruction& instruction) {
         std::string& side = access.write ? to : from;
         side += (side.empty() ? "" : ", ") + tile_text(*access.tile);
     }
-    const auto* copy = std::get_if<isa::Copy>(&instruction);
     return fmt::format("{} {}{}{}{}",
                        isa::name_of(instruction),
                        to,
                        to.empty() || from.empty() ? "" : ", ",
                        from,
-                       copy == nullptr ? "" : fmt::format(", {} bytes", copy->from.bytes()));
+                       moved_text(instruction));
 }
 
 /// What the text of an op without tiles depends on.

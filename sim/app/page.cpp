@@ -13,9 +13,10 @@
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <optional>
+#include <new>
 #include <string_view>
 #include <utility>
+#include <zlib.h>
 
 namespace npusim::app {
 
@@ -41,6 +42,24 @@ std::string base64(std::string_view bytes) {
         }
     }
     return text;
+}
+
+std::string gzipped(const std::string& text) {
+    constexpr int window = 15 + 16; // the largest, with gzip's head and end
+    constexpr int memory = 8;       // zlib's own choice
+    z_stream stream{};
+    if (deflateInit2(&stream, 6, Z_DEFLATED, window, memory, Z_DEFAULT_STRATEGY) != Z_OK) {
+        throw std::bad_alloc();
+    }
+    std::string bytes(deflateBound(&stream, text.size()), '\0');
+    stream.next_in = reinterpret_cast<const Bytef*>(text.data());
+    stream.avail_in = static_cast<uInt>(text.size());
+    stream.next_out = reinterpret_cast<Bytef*>(bytes.data());
+    stream.avail_out = static_cast<uInt>(bytes.size());
+    deflate(&stream, Z_FINISH); // there is room for all of it
+    bytes.resize(stream.total_out);
+    deflateEnd(&stream);
+    return bytes;
 }
 
 /// A column as the page reads it: base64 of its numbers, little-endian.
@@ -253,12 +272,7 @@ std::string page_of(const json& data) {
     if (place == std::string::npos) {
         throw ConfigError(fmt::format("{}: not the report page", path));
     }
-    // "</script>" in a text would end the data.
-    std::string text = data.dump();
-    for (std::size_t at = 0; (at = text.find('<', at)) != std::string::npos;) {
-        text.replace(at, 1, "\\u003c");
-    }
-    return page.replace(place, kPlace.size(), text);
+    return page.replace(place, kPlace.size(), base64(gzipped(data.dump())));
 }
 
 json head_json(const std::string& title, const std::string& command) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -316,7 +317,12 @@ json page_data(const fs::path& page) {
     const std::string html = content(page);
     const std::string open = R"(id="npusim-data">)";
     const std::size_t begin = html.find(open) + open.size();
-    return json::parse(html.substr(begin, html.find("</script>", begin) - begin));
+    const fs::path packed = page.string() + ".base64";
+    std::ofstream(packed) << html.substr(begin, html.find("</script>", begin) - begin);
+    const std::string command =
+        "base64 -d " + packed.string() + " | gunzip >" + packed.string() + ".json";
+    REQUIRE(std::system(command.c_str()) == 0); // NOLINT(concurrency-mt-unsafe)
+    return json::parse(content(packed.string() + ".json"));
 }
 
 /// A column of 32-bit numbers.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { decodeU8, gunzip } from './base/columns';
 import { byId, html } from './base/dom';
 import { Keyboard } from './keyboard';
 import { hatchDefinitions } from './palette';
@@ -25,8 +26,11 @@ declare global {
     }
 }
 
-function readData(): ReportData {
-    const data = JSON.parse(byId('npusim-data').textContent ?? '') as ReportData;
+/** The data: JSON, or base64 of it compressed, a third of the size and as much quicker to load. */
+async function readData(): Promise<ReportData> {
+    const text = (byId('npusim-data').textContent ?? '').trim();
+    const json = text.startsWith('{') ? text : await gunzip(decodeU8(text));
+    const data = JSON.parse(json) as ReportData;
     if (data.schema !== kSchema) {
         throw new Error(`this page shows data of schema ${kSchema}, not ${data.schema}`);
     }
@@ -75,7 +79,7 @@ async function main() {
     window.npusimReport = { ready: false, firstPaintMs: 0 };
     const theme = new Theme();
     const keyboard = new Keyboard();
-    const data = readData();
+    const data = await readData();
     document.title = data.title;
     document.body.prepend(hatchDefinitions());
     const head = header(data, theme, () => keyboard.showHelp());

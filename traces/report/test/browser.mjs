@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
 
 const kReport = new URL('../report.html', import.meta.url);
@@ -20,8 +21,7 @@ const kFlags = [
 /** The page as `npusim` writes it. */
 export async function fillPage(data) {
     const page = await readFile(kReport, 'utf8');
-    const json = JSON.stringify(data).replace(/</g, '\\u003c');
-    return page.replace('NPUSIM_DATA', () => json);
+    return page.replace('NPUSIM_DATA', gzipSync(JSON.stringify(data)).toString('base64'));
 }
 
 /** A browser for one file of tests. */

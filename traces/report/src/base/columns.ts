@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /** The bytes of a base64 text. */
-export function decodeU8(base64: string): Uint8Array {
+export function decodeU8(base64: string): Uint8Array<ArrayBuffer> {
     const text = atob(base64);
     const bytes = new Uint8Array(text.length);
     for (let i = 0; i < text.length; ++i) {
         bytes[i] = text.charCodeAt(i);
     }
     return bytes;
+}
+
+/** The text that was compressed to `bytes`. */
+export function gunzip(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+    return new Response(stream).text();
 }
 
 export function decodeI32(base64: string): Int32Array {
