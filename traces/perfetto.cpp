@@ -183,7 +183,8 @@ std::uint64_t PerfettoTrace::op_number(const isa::Instruction& instruction) {
 
 void PerfettoTrace::annotate_addresses(const isa::Instruction& instruction) {
     Argument from = kFrom;
-    for (const isa::Access& access : isa::accesses(instruction).all()) {
+    const isa::Accesses accesses = isa::accesses(instruction);
+    for (const isa::Access& access : accesses.all()) {
         annotate(access.write ? kTo : from, static_cast<std::uint64_t>(access.tile->address));
         from = access.write ? from : kSecond;
     }

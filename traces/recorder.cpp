@@ -170,7 +170,8 @@ class Recorder::CoreCounters {
         if (Series* queue = queues_[static_cast<std::size_t>(execution.pipe)]) {
             queue->add(execution.issued, execution.start, 1);
         }
-        for (const isa::Access& access : isa::accesses(*execution.instruction).all()) {
+        const isa::Accesses accesses = isa::accesses(*execution.instruction);
+        for (const isa::Access& access : accesses.all()) {
             if (Occupancy* buffer = buffers_[static_cast<std::size_t>(access.tile->memory)].get()) {
                 buffer->access(*access.tile, access.write, execution);
             }
