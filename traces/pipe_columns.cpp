@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "traces/pipe_columns.h"
 
+#include "sim/base/units.h"
+
 #include <algorithm>
 #include <cassert>
 #include <functional>
@@ -9,23 +11,15 @@
 
 namespace npusim::traces {
 
-namespace {
-
-constexpr std::int64_t divide_up(std::int64_t whole, std::int64_t part) {
-    return (whole + part - 1) / part;
-}
-
-} // namespace
-
 TimeScale::TimeScale(Cycles from, Cycles to, std::size_t most)
     : from_(from), to_(std::max(from, to)) {
     assert(most > 0);
     const std::int64_t length = (to_ - from_).count();
-    step_ = Cycles{std::max<std::int64_t>(1, divide_up(length, static_cast<std::int64_t>(most)))};
+    step_ = Cycles{std::max<std::int64_t>(1, ceil_div(length, static_cast<std::int64_t>(most)))};
 }
 
 std::size_t TimeScale::columns() const {
-    return static_cast<std::size_t>(divide_up((to_ - from_).count(), step_.count()));
+    return static_cast<std::size_t>(ceil_div((to_ - from_).count(), step_.count()));
 }
 
 Cycles TimeScale::start(std::size_t column) const {

@@ -2,9 +2,10 @@
 #include "traces/selection.h"
 
 #include "sim/base/error.h"
+#include "sim/base/number.h"
+#include "sim/observe/observer.h"
 
 #include <algorithm>
-#include <charconv>
 #include <fmt/format.h>
 #include <optional>
 
@@ -15,12 +16,8 @@ namespace {
 constexpr std::int64_t kMostCores = 4096;
 
 std::optional<std::int64_t> number(std::string_view text) {
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || value < 0) {
-        return std::nullopt;
-    }
-    return value;
+    const auto value = number_from<std::int64_t>(text);
+    return value && *value >= 0 ? value : std::nullopt;
 }
 
 /// The AI cores of "3" or "3-5"; nothing if `text` is neither.
@@ -72,7 +69,7 @@ Selection::Selection(std::string_view window, std::string_view cores) {
 }
 
 bool Selection::shows_core(std::string_view core) const {
-    const std::string_view ai_core = core.substr(0, core.find('.'));
+    const std::string_view ai_core = observe::ai_core_of(core);
     return cores_.empty() || std::ranges::any_of(cores_, [&](const std::string& chosen) {
                return chosen == core || chosen == ai_core;
            });

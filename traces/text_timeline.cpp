@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "traces/text_timeline.h"
 
+#include "sim/base/units.h"
+
 #include <algorithm>
 #include <fmt/format.h>
 #include <string_view>
@@ -31,7 +33,7 @@ std::string ruler(const TimeScale& scale) {
     const std::int64_t apart = round_step(scale.step().count() * static_cast<std::int64_t>(kApart));
     std::string numbers(kName, ' ');
     std::string marks(kName, ' ');
-    const std::int64_t first = (scale.from().count() + apart - 1) / apart * apart;
+    const std::int64_t first = ceil_div(scale.from().count(), apart) * apart;
     for (Cycles time{first}; time < scale.to(); time += Cycles{apart}) {
         const std::size_t place = kName + scale.column(time);
         const std::string number = fmt::format("{}", time.count());

@@ -11,9 +11,9 @@
 #include "kernels/inverse/newton_schulz/newton_schulz.h"
 #include "kernels/inverse/radix4/radix4.h"
 #include "sim/base/error.h"
+#include "sim/base/number.h"
 #include "sim/base/suggest.h"
 
-#include <charconv>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -69,17 +69,15 @@ parse_parameter(const Kernel& kernel, const Parameter& parameter, const std::str
         allowed.push_back(word);
     }
     allowed.push_back(fmt::format("{}..{}", parameter.min, parameter.max));
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || value < parameter.min ||
-        value > parameter.max) {
+    const auto value = number_from<std::int64_t>(text);
+    if (!value || *value < parameter.min || *value > parameter.max) {
         throw ConfigError(fmt::format("{}: parameter {}: got '{}' (allowed: {})",
                                       kernel.name(),
                                       parameter.name,
                                       text,
                                       fmt::join(allowed, ", ")));
     }
-    return value;
+    return *value;
 }
 
 std::string parameter_text(const Parameter& parameter, std::int64_t value) {

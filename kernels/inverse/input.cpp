@@ -3,12 +3,12 @@
 
 #include "kernels/inverse/npy.h"
 #include "sim/base/error.h"
+#include "sim/base/number.h"
 #include "sim/base/suggest.h"
 #include "sim/base/units.h"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <fmt/format.h>
@@ -407,11 +407,9 @@ double parse_argument(const std::string& spec, const Kind& kind) {
         return 0;
     }
     const std::string text = spec.substr(std::min(kind.name.size() + 1, spec.size()));
-    double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    const bool number = error == std::errc{} && end == text.data() + text.size();
-    if (!number || !(value >= argument.min && value <= argument.max) ||
-        (argument.whole && value != std::floor(value))) {
+    const auto value = number_from<double>(text);
+    if (!value || !(*value >= argument.min && *value <= argument.max) ||
+        (argument.whole && *value != std::floor(*value))) {
         throw ConfigError(fmt::format("--input {}: (allowed: {} with {} {}in {}..{})",
                                       spec,
                                       pattern(kind),
@@ -420,7 +418,7 @@ double parse_argument(const std::string& spec, const Kind& kind) {
                                       argument.min,
                                       argument.max));
     }
-    return value;
+    return *value;
 }
 
 /// Adds draws of `kind`; the stream of a draw is its index in the case.

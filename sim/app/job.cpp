@@ -182,7 +182,7 @@ double Result::useful_gflops() const {
 
 double Result::intensity() const {
     const auto bytes = static_cast<double>(statistics.hbm_bytes);
-    return bytes == 0 ? 0 : useful_gflops() * microseconds() * 1e3 / bytes;
+    return bytes == 0 ? 0 : useful_flops() / bytes;
 }
 
 double Result::bound_gflops() const {

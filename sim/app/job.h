@@ -75,6 +75,7 @@ struct Result {
     }
     /// n^3 / 3 flops a matrix: what a triangular inverse takes, whatever the algorithm does.
     [[nodiscard]] double useful_gflops() const;
+    [[nodiscard]] double useful_flops() const { return useful_gflops() * microseconds() * 1e3; }
     /// Useful flops per byte to and from HBM.
     [[nodiscard]] double intensity() const;
     /// The roofline at that intensity.

@@ -51,7 +51,6 @@ class LoadedJob {
 
     [[nodiscard]] const config::HardwareConfig& hardware() const { return hardware_; }
     [[nodiscard]] const std::vector<KernelRequest>& requests() const { return requests_; }
-    [[nodiscard]] std::int64_t count() const { return matrices_.count; }
     /// Points into this job.
     [[nodiscard]] Workload workload() const;
 

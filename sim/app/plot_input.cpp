@@ -221,11 +221,10 @@ traces::Roofline roofline_of(const config::HardwareConfig& hardware,
     }
     for (const Result& result : results) {
         const auto read = static_cast<double>(result.statistics.gm_bytes_read);
-        const double flops = result.useful_gflops() * result.microseconds() * 1e3;
         roofline.kernels.push_back({result_spec(result),
                                     result.useful_gflops(),
                                     result.intensity(),
-                                    read == 0 ? 0 : flops / read});
+                                    read == 0 ? 0 : result.useful_flops() / read});
     }
     return roofline;
 }

@@ -9,12 +9,12 @@
 #include "sim/app/select.h"
 #include "sim/app/select_report.h"
 #include "sim/base/error.h"
+#include "sim/base/number.h"
 #include "traces/progress.h"
 #include "traces/status_line.h"
 #include "traces/trace_file.h"
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -23,7 +23,6 @@
 #include <map>
 #include <memory>
 #include <spdlog/spdlog.h>
-#include <system_error>
 
 namespace npusim::app {
 
@@ -149,13 +148,11 @@ int run_kernels(const RunOptions& options) {
 }
 
 double parse_max_error(const std::string& text) {
-    double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value) ||
-        value <= 0) {
+    const auto value = number_from<double>(text);
+    if (!value || !std::isfinite(*value) || *value <= 0) {
         throw ConfigError(fmt::format("--max-error {}: (allowed: a number above 0)", text));
     }
-    return value;
+    return *value;
 }
 
 /// The kernels of `-k`, or all of them.
@@ -258,15 +255,17 @@ void add_options(CLI::App& command, SelectOptions& options) {
                    "Exit code: 0 done, 1 nothing is within --max-error, 2 bad input.");
 }
 
-} // namespace
-
-std::function<int()> add_run_command(CLI::App& app, const std::string& command_line) {
-    CLI::App* command = app.add_subcommand("run", "run one kernel");
+/// `run`, or `compare`, which takes several kernels.
+std::function<int()> add_kernels_command(CLI::App& app,
+                                         const std::string& name,
+                                         const std::string& description,
+                                         const std::string& command_line) {
+    CLI::App* command = app.add_subcommand(name, description);
     const auto options = std::make_shared<RunOptions>();
     options->command = command_line;
     add_options(*command, *options);
-    return [options] {
-        if (options->kernels.size() != 1) {
+    return [options, several = name == "compare"] {
+        if (!several && options->kernels.size() != 1) {
             throw ConfigError("run takes one -k (several: npusim compare)");
         }
         set_verbosity(options->verbose, options->quiet);
@@ -274,16 +273,15 @@ std::function<int()> add_run_command(CLI::App& app, const std::string& command_l
     };
 }
 
+} // namespace
+
+std::function<int()> add_run_command(CLI::App& app, const std::string& command_line) {
+    return add_kernels_command(app, "run", "run one kernel", command_line);
+}
+
 std::function<int()> add_compare_command(CLI::App& app, const std::string& command_line) {
-    CLI::App* command =
-        app.add_subcommand("compare", "run several kernels on the same input, as one table");
-    const auto options = std::make_shared<RunOptions>();
-    options->command = command_line;
-    add_options(*command, *options);
-    return [options] {
-        set_verbosity(options->verbose, options->quiet);
-        return run_kernels(*options);
-    };
+    return add_kernels_command(
+        app, "compare", "run several kernels on the same input, as one table", command_line);
 }
 
 std::function<int()> add_select_command(CLI::App& app, const std::string& command_line) {

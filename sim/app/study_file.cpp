@@ -2,10 +2,10 @@
 #include "sim/app/job.h"
 #include "sim/app/study.h"
 #include "sim/base/error.h"
+#include "sim/base/number.h"
 #include "sim/config/yaml_reader.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <fmt/format.h>
 
@@ -66,13 +66,12 @@ Published parse_published(const std::string& text) {
     const std::string digits = text.substr(kind == Kind::AtMost    ? kAtMost.size()
                                            : kind == Kind::AtLeast ? kAtLeast.size()
                                                                    : 0);
-    double value = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (error != std::errc{} || end != digits.data() + digits.size()) {
+    const auto value = number_from<double>(digits);
+    if (!value) {
         throw ConfigError(fmt::format(
             "'{}' (allowed: a number, at most or at least a number, exact, nf, none)", text));
     }
-    return {kind, value, text};
+    return {kind, *value, text};
 }
 
 /// The figures of a cell, between slashes; the last stands for those that are missing.

@@ -7,12 +7,11 @@
 #include "sim/app/plot_input.h"
 #include "sim/app/report.h"
 #include "sim/app/timeline.h"
-#include "sim/base/error.h"
+#include "sim/base/number.h"
 #include "traces/gantt.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -57,11 +56,8 @@ std::size_t line_width() {
     if (on_terminal() && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
         return std::clamp<std::size_t>(size.ws_col, traces::kNarrowest, traces::kWidest);
     }
-    const std::string text = environment("COLUMNS");
-    std::size_t columns = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), columns);
-    const bool sound = error == std::errc{} && end == text.data() + text.size() && columns > 0;
-    return sound ? std::clamp(columns, traces::kNarrowest, traces::kWidest) : kPlainWidth;
+    const std::size_t columns = number_from<std::size_t>(environment("COLUMNS")).value_or(0);
+    return columns > 0 ? std::clamp(columns, traces::kNarrowest, traces::kWidest) : kPlainWidth;
 }
 
 /// A terminal that shows colours gets them, unless the user has said not to (no-color.org).

@@ -37,6 +37,11 @@ struct CoreInfo {
     std::vector<Pipe> pipes;
 };
 
+/// "core3" of "core3.vector1": the AI core that a core belongs to.
+constexpr std::string_view ai_core_of(std::string_view core) {
+    return core.substr(0, core.find('.'));
+}
+
 /// A stretch of one pipe's time in one state. Spans of one pipe never overlap.
 struct Span {
     std::size_t core = 0;

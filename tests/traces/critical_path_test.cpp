@@ -18,12 +18,7 @@ using Reason = CriticalPath::Reason;
 std::vector<CriticalPath::Stretch> path_of(const isa::Block& program) {
     const config::HardwareConfig machine = test::tiny();
     CriticalPath path(machine);
-    model::simulate(machine,
-                    {[&](isa::CoreId core) {
-                         return core == isa::CoreId{} ? isa::from_list(program) : isa::Program{};
-                     },
-                     nullptr},
-                    {&path});
+    test::simulate(machine, program, {&path});
     return path.path().value();
 }
 

@@ -2,10 +2,10 @@
 #include "sim/app/validate/measurement.h"
 
 #include "sim/base/error.h"
+#include "sim/base/number.h"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <fstream>
@@ -166,9 +166,8 @@ class Columns {
         if (text.empty()) {
             return std::nullopt;
         }
-        Number value{};
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-        if (error != std::errc{} || end != text.data() + text.size() || !(value > 0)) {
+        const auto value = number_from<Number>(text);
+        if (!value || !(*value > 0)) {
             throw ConfigError(
                 fmt::format("{}:{}: column '{}': got '{}' (allowed: a positive number or nothing)",
                             path_,
