@@ -87,10 +87,10 @@ void ChromeTrace::flow(char phase, std::uint64_t number, LaneId lane, Cycles at)
         phase == 'f' ? R"(,"bp":"e")" : ""));
 }
 
-void ChromeTrace::counter(const Counter& counter) {
+void ChromeTrace::counter(const Counter& counter, const Series& series) {
     const std::size_t pid = counter.core ? *counter.core + 1 : kChip;
     process(pid, counter.core ? counter.core_name : "chip");
-    for (const Sample& sample : changes(*counter.series)) {
+    for (const Sample& sample : changes(series)) {
         write(fmt::format(R"({{"ph":"C","pid":{},"ts":{},"name":"{}, {}","args":{{"{}":{:.6g}}}}})",
                           pid,
                           stamp(sample.at),

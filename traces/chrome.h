@@ -19,7 +19,7 @@ class ChromeTrace : public TraceWriter {
 
     void lane(LaneId id, const Lane& lane) override;
     void slice(const Slice& slice) override;
-    void counter(const Counter& counter) override;
+    void counter(const Counter& counter, const Series& series) override;
     void end(Cycles total) override;
 
   private:

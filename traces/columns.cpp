@@ -103,13 +103,12 @@ void ColumnWriter::arrow(const End& from, const End& to) {
     columns_.flows.kind.push_back(core(from) == core(to) ? 0 : 1);
 }
 
-void ColumnWriter::counter(const Counter& counter) {
+void ColumnWriter::counter(const Counter& counter, const Series& series) {
     Columns::Measured& measured = columns_.counters.emplace_back();
     measured.counter = counter;
-    measured.counter.series = nullptr;
-    measured.step = counter.series->step();
-    for (std::size_t i = 0; i < counter.series->size(); ++i) {
-        measured.values.push_back(static_cast<float>(counter.series->mean(i)));
+    measured.step = series.step();
+    for (std::size_t i = 0; i < series.size(); ++i) {
+        measured.values.push_back(static_cast<float>(series.mean(i)));
     }
 }
 

@@ -29,7 +29,7 @@ struct Columns {
         std::vector<std::uint8_t> kind; ///< 1: from core to core
     };
     struct Measured {
-        Counter counter; ///< without its series
+        Counter counter;
         Cycles step;
         std::vector<float> values;
     };
@@ -50,7 +50,7 @@ class ColumnWriter : public TraceWriter {
 
     void lane(LaneId id, const Lane& lane) override;
     void slice(const Slice& slice) override;
-    void counter(const Counter& counter) override;
+    void counter(const Counter& counter, const Series& series) override;
     void end(Cycles total) override;
 
   private:

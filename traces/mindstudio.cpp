@@ -25,11 +25,11 @@ std::string upper(std::string_view text) {
 
 /// "core3.cube" is "core3.cubecore0", "core3.vector1" is "core3.veccore1"; a fused core has both.
 std::string core_name(const std::string& name) {
-    const std::size_t dot = name.find('.');
-    if (dot == std::string::npos) {
+    const std::string ai_core(observe::ai_core_of(name));
+    if (ai_core == name) {
         return name;
     }
-    return name.substr(0, dot) +
+    return ai_core +
            (name.ends_with("cube") ? ".cubecore0" : ".veccore" + name.substr(name.size() - 1));
 }
 
@@ -152,15 +152,9 @@ void MindStudioTrace::slice(const Slice& slice) {
 }
 
 void MindStudioTrace::count(Core& core, Pipe pipe, const Slice& slice) {
-    const std::int64_t cycles = (slice.end - slice.start).count();
-    const std::string& text = texts_.text(texts_.number(*slice.instruction));
-    const std::size_t place = text.rfind(" at ");
-    Share& op = core.instructions[{pipe, texts_.number(*slice.instruction)}];
-    Share& line = core.lines[place == std::string::npos ? "?" : text.substr(place + 4)];
-    for (Share* share : {&op, &line}) {
-        ++share->calls;
-        share->cycles += cycles;
-    }
+    Share& share = core.instructions[{pipe, texts_.number(*slice.instruction)}];
+    ++share.calls;
+    share.cycles += (slice.end - slice.start).count();
 }
 
 void MindStudioTrace::write_tables(const Core& core) {
@@ -173,8 +167,14 @@ void MindStudioTrace::write_tables(const Core& core) {
                            static_cast<double>(share.cycles) / clock_mhz_);
     };
     lines.write("code,call_count,cycles,running_time(us)\n");
-    for (const auto& [line, share] : core.lines) {
-        lines.write(fmt::format("{},{}\n", line, figures(share)));
+    std::map<std::string_view, Share> by_line;
+    for (const auto& [key, share] : core.instructions) {
+        Share& line = by_line[texts_.place(key.second)];
+        line.calls += share.calls;
+        line.cycles += share.cycles;
+    }
+    for (const auto& [line, share] : by_line) {
+        lines.write(fmt::format("{},{}\n", line.empty() ? "?" : line, figures(share)));
     }
     lines.finish();
     OutputFile instructions(folder / (core.name + "_instr_exe.csv"), kBuffer);

@@ -51,12 +51,10 @@ class MindStudioTrace : public TraceWriter {
         std::int64_t calls = 0;
         std::int64_t cycles = 0;
     };
-    using Shares = std::map<std::string, Share>;
     struct Core {
         std::string name; ///< theirs
         std::unique_ptr<Events> events;
         std::map<std::pair<Pipe, std::uint32_t>, Share> instructions; ///< by pipe and text
-        Shares lines;                                                 ///< of source
     };
 
     void add(const Lane& lane, char phase, std::string_view name, Cycles at, std::string_view rest);

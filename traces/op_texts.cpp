@@ -19,7 +19,7 @@ std::string tile_text(const isa::Tile& tile) {
                        tile.contiguous() ? "" : fmt::format(" stride {}", tile.stride_bytes));
 }
 
-/// " at kernels/gemm/gemm.cpp:40": the line that wrote it, if that is known.
+/// "kernels/gemm/gemm.cpp:40"; "" if it is not known.
 std::string place_text(const isa::SourceLine& where) {
     if (where.line == 0) {
         return {};
@@ -27,7 +27,7 @@ std::string place_text(const isa::SourceLine& where) {
     const std::string_view file = where.file;
     const std::size_t folder = file.rfind("kernels/");
     return fmt::format(
-        " at {}:{}", folder == std::string_view::npos ? file : file.substr(folder), where.line);
+        "{}:{}", folder == std::string_view::npos ? file : file.substr(folder), where.line);
 }
 
 /// ", 512 bytes": what a transfer moves, as it arrives.
@@ -119,7 +119,9 @@ std::uint32_t OpTexts::number(const isa::Instruction& instruction) {
         const auto [at, fresh] =
             numbers_.try_emplace(key, static_cast<std::uint32_t>(texts_.size()));
         if (fresh) {
-            texts_.push_back(op_text(instruction) + place_text(instruction.where));
+            const std::string place = place_text(instruction.where);
+            texts_.push_back(
+                {op_text(instruction) + (place.empty() ? "" : " at ") + place, place.size()});
         }
         recent = {key, at->second};
     }

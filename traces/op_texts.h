@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -20,7 +21,14 @@ class OpTexts {
   public:
     /// The number of the text of `instruction`, counted from 0 in order of first use.
     std::uint32_t number(const isa::Instruction& instruction);
-    [[nodiscard]] const std::string& text(std::uint32_t number) const { return texts_[number]; }
+    [[nodiscard]] const std::string& text(std::uint32_t number) const {
+        return texts_[number].text;
+    }
+    /// The line in that text, "kernels/gemm/gemm.cpp:40"; "" if it has none.
+    [[nodiscard]] std::string_view place(std::uint32_t number) const {
+        const Text& text = texts_[number];
+        return std::string_view(text.text).substr(text.text.size() - text.place);
+    }
     [[nodiscard]] std::size_t size() const { return texts_.size(); }
 
   private:
@@ -34,10 +42,14 @@ class OpTexts {
         Key key{};
         std::uint32_t number = 0;
     };
-    std::vector<Recent> recent_ =
-        std::vector<Recent>(4096); ///< by hash: a run does the same few over and over
+    /// By hash: a run does the same few over and over.
+    std::vector<Recent> recent_ = std::vector<Recent>(4096);
     std::unordered_map<Key, std::uint32_t, Hash> numbers_;
-    std::deque<std::string> texts_;
+    struct Text {
+        std::string text;
+        std::size_t place; ///< length of the line at its end
+    };
+    std::deque<Text> texts_;
 };
 
 } // namespace npusim::traces

@@ -2,63 +2,15 @@
 #include "traces/perfetto.h"
 
 #include "sim/isa/instruction.h"
+#include "traces/perfetto_format.h"
 
 #include <utility>
 
 namespace npusim::traces {
 
+using namespace perfetto;
+
 namespace {
-
-// Numbers of fields, by message.
-constexpr std::uint32_t kTracePacket = 1;
-namespace packet_field {
-constexpr std::uint32_t kTimestamp = 8;
-constexpr std::uint32_t kSequence = 10;
-constexpr std::uint32_t kTrackEvent = 11;
-constexpr std::uint32_t kInternedData = 12;
-constexpr std::uint32_t kSequenceFlags = 13;
-constexpr std::uint32_t kTrackDescriptor = 60;
-} // namespace packet_field
-namespace track_field {
-constexpr std::uint32_t kUuid = 1;
-constexpr std::uint32_t kName = 2;
-constexpr std::uint32_t kProcess = 3;
-constexpr std::uint32_t kProcessPid = 1;
-constexpr std::uint32_t kProcessName = 6;
-constexpr std::uint32_t kParent = 5;
-constexpr std::uint32_t kCounter = 8;
-constexpr std::uint32_t kCounterUnit = 6;
-constexpr std::uint32_t kChildOrdering = 11;
-constexpr std::uint32_t kRank = 12;
-} // namespace track_field
-namespace event_field {
-constexpr std::uint32_t kAnnotation = 4;
-constexpr std::uint32_t kAnnotationName = 1;
-constexpr std::uint32_t kAnnotationNumber = 3;
-constexpr std::uint32_t kAnnotationText = 17;
-constexpr std::uint32_t kType = 9;
-constexpr std::uint32_t kName = 10;
-constexpr std::uint32_t kTrack = 11;
-constexpr std::uint32_t kCounterValue = 44;
-constexpr std::uint32_t kFlow = 47;
-constexpr std::uint32_t kFlowEnd = 48;
-} // namespace event_field
-namespace interned_field {
-constexpr std::uint32_t kEventName = 2;
-constexpr std::uint32_t kAnnotationName = 3;
-constexpr std::uint32_t kAnnotationText = 29;
-constexpr std::uint32_t kNumber = 1;
-constexpr std::uint32_t kText = 2;
-} // namespace interned_field
-
-// Types of events, orders of tracks, flags of a sequence of packets.
-constexpr std::uint64_t kSliceBegin = 1;
-constexpr std::uint64_t kSliceEnd = 2;
-constexpr std::uint64_t kCounterEvent = 4;
-constexpr std::uint64_t kExplicitOrder = 3;
-constexpr std::uint64_t kOurSequence = 1;
-constexpr std::uint64_t kForgetInterned = 1;
-constexpr std::uint64_t kNeedsInterned = 2;
 
 // Numbers of tracks. Lanes have the small ones: they stand in every slice.
 constexpr std::uint64_t kFirstLane = 1;
@@ -222,7 +174,7 @@ void PerfettoTrace::slice(const Slice& slice) {
     packet([&] { event(track, slice.end, kSliceEnd, [] {}); });
 }
 
-void PerfettoTrace::counter(const Counter& counter) {
+void PerfettoTrace::counter(const Counter& counter, const Series& series) {
     const std::uint64_t parent = counter.core ? core_track(*counter.core, counter.core_name) : 0;
     const std::uint64_t number = kFirstCounter + counters_++;
     track(number, title_of(counter), [&] {
@@ -233,7 +185,7 @@ void PerfettoTrace::counter(const Counter& counter) {
         out_.message(track_field::kCounter,
                      [&] { out_.text(track_field::kCounterUnit, counter.unit); });
     });
-    for (const Sample& sample : changes(*counter.series)) {
+    for (const Sample& sample : changes(series)) {
         packet([&] {
             event(number, sample.at, kCounterEvent, [&] {
                 out_.real(event_field::kCounterValue, sample.value);

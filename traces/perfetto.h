@@ -13,8 +13,7 @@ namespace npusim::traces {
 
 /// Perfetto's own format, TrackEvent packets: a process per core, a track per lane in the order of
 /// the data's way, arrows for flags, counters with units. Names and texts are written once and
-/// referred to by number. Fields as in perfetto's protos/perfetto/trace (trace_packet.proto,
-/// track_event.proto, track_descriptor.proto, interned_data.proto).
+/// referred to by number.
 class PerfettoTrace : public TraceWriter {
   public:
     /// `addresses`: also those of each instruction's tiles. Throws ConfigError if `path` cannot be
@@ -23,7 +22,7 @@ class PerfettoTrace : public TraceWriter {
 
     void lane(LaneId id, const Lane& lane) override;
     void slice(const Slice& slice) override;
-    void counter(const Counter& counter) override;
+    void counter(const Counter& counter, const Series& series) override;
     void end(Cycles total) override;
 
   private:

@@ -239,7 +239,7 @@ void Recorder::on_begin(const std::vector<observe::CoreInfo>& cores) {
             pipes_[core][static_cast<std::size_t>(pipe)] =
                 std::make_unique<PipeLane>(*this, Lane{core, info.name, pipe});
         }
-        const std::string_view ai_core = std::string_view(info.name).substr(0, info.name.find('.'));
+        const std::string_view ai_core = observe::ai_core_of(info.name);
         first = first.empty() ? ai_core : first;
         if (detail_ == Detail::All || (detail_ == Detail::Instructions && ai_core == first)) {
             of_core_[core] = std::make_unique<CoreCounters>(*this, core, info);
@@ -316,8 +316,7 @@ void Recorder::on_end(Cycles total) {
     }
     for (Measured& measured : counters_) {
         measured.series.reach(total); // all of them in the same steps
-        measured.counter.series = &measured.series;
-        writer_->counter(measured.counter);
+        writer_->counter(measured.counter, measured.series);
     }
     writer_->end(total);
 }

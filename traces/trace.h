@@ -59,7 +59,6 @@ struct Counter {
     double limit = 0;                     ///< what it can be at most; 0: unknown
     std::optional<std::size_t> core = {}; ///< none: of the chip
     std::string core_name = {};
-    const Series* series = nullptr;
 };
 
 /// "mte2 queue": a counter's name where there are others.
@@ -79,7 +78,7 @@ class TraceWriter {
     virtual void lane(LaneId id, const Lane& lane) = 0;
     virtual void slice(const Slice& slice) = 0;
     /// After all slices.
-    virtual void counter(const Counter& /*counter*/) {}
+    virtual void counter(const Counter& /*counter*/, const Series& /*series*/) {}
     /// Last; makes the file.
     virtual void end(Cycles total) = 0;
 };

@@ -12,9 +12,11 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace npusim::traces {
 
@@ -68,11 +70,16 @@ constexpr std::array kFormats{
 } // namespace
 
 std::string trace_formats() {
-    std::string text;
+    std::vector<std::string> all;
+    std::vector<std::string_view> compressible;
     for (const Format& format : kFormats) {
-        text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", format.end, format.what);
+        all.push_back(fmt::format("{} ({})", format.end, format.what));
+        if (format.compressible) {
+            compressible.push_back(format.end);
+        }
     }
-    return text + "; the first four with .gz after it compressed";
+    return fmt::format(
+        "{}; {} with .gz after it compressed", fmt::join(all, ", "), fmt::join(compressible, ", "));
 }
 
 std::unique_ptr<observe::Observer> open_trace(const Path& path,

@@ -2,6 +2,7 @@
 #include "traces/trace_reader.h"
 
 #include "sim/base/error.h"
+#include "traces/perfetto_format.h"
 
 #include <algorithm>
 #include <array>
@@ -17,6 +18,8 @@
 #include <zlib.h>
 
 namespace npusim::traces {
+
+using namespace perfetto;
 
 namespace {
 
@@ -262,7 +265,7 @@ class Message {
     std::string_view text_;
 };
 
-/// Perfetto's packets; numbers of fields as in traces/perfetto.cpp and tests/traces/perfetto.proto.
+/// Perfetto's packets.
 class PerfettoReader {
   public:
     PerfettoReader(Input& input, const Take& take) : input_(input), take_(take) {}
@@ -270,7 +273,7 @@ class PerfettoReader {
     void read() {
         std::string bytes;
         while (input_.peek() >= 0) {
-            if (input_.get() != 0x0A) { // Trace.packet
+            if (input_.get() != (kTracePacket << 3U | 2U)) { // a message
                 input_.fail("not a Perfetto trace");
             }
             bytes.resize(length());
@@ -311,16 +314,16 @@ class PerfettoReader {
         std::int64_t time = 0;
         while (packet.next()) {
             switch (packet.field()) {
-            case 8:
+            case packet_field::kTimestamp:
                 time = static_cast<std::int64_t>(packet.number());
                 break;
-            case 11:
+            case packet_field::kTrackEvent:
                 event = packet.text();
                 break;
-            case 12:
+            case packet_field::kInternedData:
                 learn(packet.message());
                 break;
-            case 60:
+            case packet_field::kTrackDescriptor:
                 describe(packet.message());
                 break;
             default:
@@ -337,9 +340,9 @@ class PerfettoReader {
             const std::uint64_t kind = data.field();
             std::uint64_t number = 0;
             while (entry.next()) {
-                if (entry.field() == 1) {
+                if (entry.field() == interned_field::kNumber) {
                     number = entry.number();
-                } else if (entry.field() == 2) {
+                } else if (entry.field() == interned_field::kText) {
                     texts_[kind][number] = entry.text();
                 }
             }
@@ -349,11 +352,11 @@ class PerfettoReader {
         std::uint64_t uuid = 0;
         Track track;
         while (descriptor.next()) {
-            if (descriptor.field() == 1) {
+            if (descriptor.field() == track_field::kUuid) {
                 uuid = descriptor.number();
-            } else if (descriptor.field() == 2) {
+            } else if (descriptor.field() == track_field::kName) {
                 track.name = descriptor.text();
-            } else if (descriptor.field() == 5) {
+            } else if (descriptor.field() == track_field::kParent) {
                 track.parent = descriptor.number();
             }
         }
@@ -366,22 +369,22 @@ class PerfettoReader {
         std::vector<std::pair<const char*, std::uint64_t>> flows;
         while (fields.next()) {
             switch (fields.field()) {
-            case 4:
+            case event_field::kAnnotation:
                 argument(fields.message(), event);
                 break;
-            case 9:
+            case event_field::kType:
                 event.phase = phase(fields.number());
                 break;
-            case 10:
-                event.name = text(2, fields.number(), event);
+            case event_field::kName:
+                event.name = text(interned_field::kEventName, fields.number(), event);
                 break;
-            case 11:
+            case event_field::kTrack:
                 place(fields.number(), event);
                 break;
-            case 47:
+            case event_field::kFlow:
                 flows.emplace_back("s", fields.number());
                 break;
-            case 48:
+            case event_field::kFlowEnd:
                 flows.emplace_back("f", fields.number());
                 break;
             default:
@@ -401,17 +404,21 @@ class PerfettoReader {
         }
     }
     static const char* phase(std::uint64_t type) {
-        return type == 1 ? "B" : type == 2 ? "E" : type == 3 ? "i" : type == 4 ? "C" : "";
+        return type == kSliceBegin     ? "B"
+               : type == kSliceEnd     ? "E"
+               : type == kInstant      ? "i"
+               : type == kCounterEvent ? "C"
+                                       : "";
     }
     void argument(Message annotation, TraceEvent& event) {
         std::string name;
         while (annotation.next()) {
-            if (annotation.field() == 1) {
-                name = text(3, annotation.number(), event);
-            } else if (annotation.field() == 3 && name == "cycles") {
+            if (annotation.field() == event_field::kAnnotationName) {
+                name = text(interned_field::kAnnotationName, annotation.number(), event);
+            } else if (annotation.field() == event_field::kAnnotationNumber && name == "cycles") {
                 event.cycles = static_cast<std::int64_t>(annotation.number());
-            } else if (annotation.field() == 17) {
-                text(29, annotation.number(), event);
+            } else if (annotation.field() == event_field::kAnnotationText) {
+                text(interned_field::kAnnotationText, annotation.number(), event);
             }
         }
     }

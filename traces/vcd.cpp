@@ -55,10 +55,9 @@ void VcdTrace::slice(const Slice& slice) {
     changes_.add(slice.lane, {slice.start, static_cast<std::uint8_t>(slice.state), op, 0});
 }
 
-void VcdTrace::counter(const Counter& counter) {
+void VcdTrace::counter(const Counter& counter, const Series& series) {
     counters_.push_back(counter);
-    counters_.back().series = nullptr;
-    for (const Sample& sample : changes(*counter.series)) {
+    for (const Sample& sample : changes(series)) {
         changes_.add(lanes_.size() + counters_.size() - 1, {sample.at, 0, 0, sample.value});
     }
 }
@@ -80,11 +79,11 @@ void VcdTrace::declare() {
                             "$timescale 1 ns $end\n",
                             clock_mhz_));
     std::map<std::string, std::vector<std::size_t>> cores; // signals, by core
-    for (std::size_t i = 0; i < lanes_.size() + counters_.size(); ++i) {
-        cores[i < lanes_.size()                   ? lanes_[i].core_name
-              : counters_[i - lanes_.size()].core ? counters_[i - lanes_.size()].core_name
-                                                  : "chip"]
-            .push_back(i);
+    for (std::size_t i = 0; i < lanes_.size(); ++i) {
+        cores[lanes_[i].core_name].push_back(i);
+    }
+    for (std::size_t i = 0; i < counters_.size(); ++i) {
+        cores[counters_[i].core ? counters_[i].core_name : "chip"].push_back(lanes_.size() + i);
     }
     for (const auto& [core, signals] : cores) {
         file_.write(fmt::format("$scope module {} $end\n", core));

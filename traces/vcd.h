@@ -23,7 +23,7 @@ class VcdTrace : public TraceWriter {
 
     void lane(LaneId id, const Lane& lane) override;
     void slice(const Slice& slice) override;
-    void counter(const Counter& counter) override;
+    void counter(const Counter& counter, const Series& series) override;
     void end(Cycles total) override;
 
   private:
@@ -44,8 +44,8 @@ class VcdTrace : public TraceWriter {
     OutputFile file_;
     double clock_mhz_;
     std::vector<Lane> lanes_;
-    std::vector<Cycles> ends_;      ///< of the last slice, by lane
-    std::vector<Counter> counters_; ///< without their series
+    std::vector<Cycles> ends_; ///< of the last slice, by lane
+    std::vector<Counter> counters_;
     OpTexts texts_;
     Spool<Change> changes_; ///< by lane, then by counter
 };
@@ -63,7 +63,9 @@ class FstTrace : public TraceWriter {
 
     void lane(LaneId id, const Lane& lane) override { vcd_.lane(id, lane); }
     void slice(const Slice& slice) override { vcd_.slice(slice); }
-    void counter(const Counter& counter) override { vcd_.counter(counter); }
+    void counter(const Counter& counter, const Series& series) override {
+        vcd_.counter(counter, series);
+    }
     void end(Cycles total) override;
 
   private:

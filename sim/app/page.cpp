@@ -14,6 +14,7 @@
 #include <iterator>
 #include <map>
 #include <new>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <zlib.h>
@@ -101,10 +102,11 @@ json flows_json(const traces::Columns::Flows& flows) {
             {"kind", packed(flows.kind)}};
 }
 
+using Path = std::optional<std::vector<traces::CriticalPath::Stretch>>;
+
 /// The stretches that lie on lanes that are shown; null if there was no room for a path.
-json critical_json(const traces::CriticalPath& path, const std::vector<traces::Lane>& lanes) {
-    const auto stretches = path.path();
-    if (!stretches) {
+json critical_json(const Path& path, const std::vector<traces::Lane>& lanes) {
+    if (!path) {
         return nullptr;
     }
     std::map<std::pair<std::size_t, Pipe>, std::int32_t> numbers;
@@ -115,7 +117,7 @@ json critical_json(const traces::CriticalPath& path, const std::vector<traces::L
     std::vector<std::int32_t> start;
     std::vector<std::int32_t> end;
     std::vector<std::uint8_t> reason;
-    for (const traces::CriticalPath::Stretch& stretch : *stretches) {
+    for (const traces::CriticalPath::Stretch& stretch : *path) {
         const auto at = numbers.find({stretch.core, stretch.pipe});
         if (at != numbers.end()) {
             lane.push_back(at->second);
@@ -153,8 +155,7 @@ json roofline_json(const Result& result, const config::HardwareConfig& hardware)
         return nullptr;
     }
     const auto cycles = static_cast<double>(result.cycles_after_launch());
-    // n^3 / 3 flops a matrix, two to a MAC.
-    const double work = result.useful_gflops() * result.microseconds() * 1e3 / 2;
+    const double work = result.useful_flops() / 2; // two to a MAC
     const observe::RunStatistics& statistics = result.statistics;
     const auto point = [&](std::string_view memory, std::int64_t bytes) {
         return json{{"name", fmt::format("{}, {}", result.kernel, memory)},
@@ -211,7 +212,7 @@ json facts_json(const Result& result) {
     return facts;
 }
 
-json note_json(const PageRecorder& run, const traces::CriticalPath& path) {
+json note_json(const PageRecorder& run, const Path& path) {
     std::vector<std::string> notes;
     if (const std::int64_t left = run.columns().left_out; left > 0) {
         notes.push_back(fmt::format("{} slices of {} are left out: see --trace for a format "
@@ -222,7 +223,7 @@ json note_json(const PageRecorder& run, const traces::CriticalPath& path) {
     if (!run.shown().whole()) {
         notes.emplace_back("a part of the run is shown; sums are of all of it");
     }
-    if (!path.path()) {
+    if (!path) {
         notes.emplace_back("too many instructions for a critical path");
     }
     return notes.empty() ? json(nullptr) : json(fmt::format("{}", fmt::join(notes, "; ")));
@@ -241,6 +242,7 @@ json run_json(const config::HardwareConfig& hardware,
               const Result& result,
               const PageRecorder& run) {
     const traces::Columns& columns = run.columns();
+    const Path path = run.critical_path().path();
     const std::int64_t total = result.statistics.total.count();
     return {{"name", result.kernel},
             {"hardware", result.hardware},
@@ -249,14 +251,14 @@ json run_json(const config::HardwareConfig& hardware,
             {"cycles", total},
             {"launch", result.launch.count()},
             {"window", {run.shown().from().count(), std::min(total, run.shown().to().count())}},
-            {"note", note_json(run, run.critical_path())},
+            {"note", note_json(run, path)},
             {"states", observe::kStateNames},
             {"lanes", lanes_json(columns, result.statistics)},
             {"names", columns.names},
             {"details", columns.details},
             {"slices", slices_json(columns.slices)},
             {"flows", flows_json(columns.flows)},
-            {"critical", critical_json(run.critical_path(), columns.lanes)},
+            {"critical", critical_json(path, columns.lanes)},
             {"series", series_json(columns)},
             {"roofline", roofline_json(result, hardware)},
             {"accuracy", accuracy_json(result)},
