@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sim/explore/pool.h"
+#include "sim/explore/sampler.h"
+#include "sim/explore/store.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+namespace npusim::explore {
+
+/// Evaluates one point, in a process of its own. Gives every objective of the sweep, among others.
+/// What it throws is the message of a failed point; std::bad_alloc is one out of memory.
+using Evaluate = std::function<Results(const Point&)>;
+
+struct RunOptions {
+    std::filesystem::path folder; ///< of the results; made if it is not there
+    std::string version;          ///< of the program: results of others are not taken for its own
+    bool ignore_other_versions = false;
+    bool retry_failed = false; ///< evaluate again what is there but is not done
+    PoolOptions pool;
+};
+
+/// How far a sweep has come.
+struct RunProgress {
+    std::uint64_t reused = 0;     ///< points whose results were there
+    std::uint64_t done = 0;       ///< evaluated now
+    std::uint64_t failed = 0;     ///< failed now, in any way
+    std::uint64_t infeasible = 0; ///< ruled out before evaluation
+    bool interrupted = false;     ///< by a signal: what is finished is kept, run again to go on
+
+    [[nodiscard]] std::uint64_t finished() const { return reused + done + failed; }
+};
+
+/// Told of the progress after each point; `record` is the point's, none for a reused one.
+using OnProgress = std::function<void(const RunProgress& progress, const Record* record)>;
+
+/// Evaluates the points `sampler` asks for, up to the sweep's budget, and keeps them in the
+/// folder. Those whose results are there (same hash and version) are not evaluated again, so an
+/// interrupted run goes on where it was. Throws ConfigError if another process writes there or
+/// other versions did.
+RunProgress run_sweep(const Sweep& sweep,
+                      Sampler& sampler,
+                      const Evaluate& evaluate,
+                      const RunOptions& options,
+                      const OnProgress& on_progress = {});
+
+/// Number of points that satisfy the constraints known before evaluation; looks at all of them.
+std::uint64_t count_feasible(const Sweep& sweep);
+
+} // namespace npusim::explore
