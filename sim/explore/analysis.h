@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "sim/explore/record.h"
+#include "sim/explore/store.h"
 
 #include <cstddef>
 #include <optional>
@@ -23,6 +23,11 @@ std::vector<std::size_t> pareto_front(const std::vector<Score>& scores);
 /// Volume that the scores dominate below `reference`: a length, an area, ... Exact for any number
 /// of coordinates; time grows as n^(k-1) with these. Scores that are not below it add nothing.
 double hypervolume(const std::vector<Score>& scores, const Score& reference);
+
+/// The records of a folder that are points of a sweep as it is now, with their ids in it; not those
+/// of an earlier state of its files. Throws as for_each_record.
+std::vector<Record>
+records_of(const Sweep& sweep, const std::filesystem::path& folder, const ReadOptions& options);
 
 /// The scores of records as Sweep::score gives them; without a value: no usable result.
 std::vector<std::optional<Score>> scores_of(const Sweep& sweep, const std::vector<Record>& records);
@@ -46,9 +51,9 @@ struct Effect {
 };
 
 /// Main effects, then two-way interactions, each in falling order, of the axes on one result over
-/// the records that are done and have it. Exact shares on a full grid; on samples the axes are not
-/// independent, and shares are estimates that may add up to more than 1. Empty where the result
-/// does not vary.
+/// the records, as records_of gives them, that are done and have it. Exact shares on a full grid;
+/// on samples the axes are not independent, and shares are estimates that may add up to more
+/// than 1. Empty where the result does not vary.
 std::vector<Effect>
 effects(const Sweep& sweep, const std::vector<Record>& records, const std::string& result);
 

@@ -41,8 +41,8 @@ class Expression {
 
   private:
     std::string text_;
-    std::shared_ptr<const Node> root_; ///< never changes, so copies may share it
     std::vector<std::string> names_;
+    std::shared_ptr<const Node> root_; ///< never changes, so copies may share it
 };
 
 } // namespace npusim::explore

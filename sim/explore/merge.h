@@ -10,8 +10,8 @@ namespace npusim::explore {
 // Each writes the records of `folder` (see for_each_record) as one file, which is replaced if it
 // exists, and throws ConfigError if that cannot be written. A table has the columns id, hash,
 // version, status, message and seconds, then the axes, the objectives and the metrics by name;
-// results that are missing or not finite are empty. A metric called like a column before it is
-// "metric.NAME".
+// results that are missing or not finite are empty. A result called like one of the first columns
+// is "result.NAME".
 
 /// RFC 4180, with a head line.
 ReadSummary merge_to_csv(const std::filesystem::path& folder,

@@ -35,9 +35,9 @@ struct Record {
     std::string version;    ///< of the program
     Settings axes;          ///< values of the axes' keys
     Status status = Status::Done;
-    Results objectives; ///< the results that the sweep names as objectives
-    Results metrics;    ///< the others
-    std::string message;
+    Results objectives{}; ///< the results that the sweep names as objectives
+    Results metrics{};    ///< the others
+    std::string message{};
     double seconds = 0; ///< of wall time
 
     /// Objectives and metrics together.

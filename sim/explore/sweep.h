@@ -84,7 +84,7 @@ struct Sweep {
                                                            const Results& results) const;
     /// Value of a name in a constraint: of the axes, else of the job or the base, else a result.
     [[nodiscard]] std::optional<Value>
-    value_of(std::string_view name, const Settings& axes, const Results& results) const;
+    value_of(std::string_view key, const Settings& axes, const Results& results) const;
     /// Every name a constraint may use.
     [[nodiscard]] std::vector<std::string> names(const Evaluator& evaluator) const;
 };

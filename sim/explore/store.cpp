@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/explore/store.h"
+
+#include "sim/base/error.h"
+#include "sim/base/hash.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fstream>
+#include <set>
+#include <sys/file.h>
+#include <system_error>
+#include <unistd.h>
+#include <unordered_map>
+
+namespace npusim::explore {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kPrefix = "results-";
+constexpr std::string_view kSuffix = ".jsonl";
+
+int open_file(const fs::path& path, int flags) {
+    const int descriptor =
+        ::open(path.c_str(), flags | O_CREAT | O_CLOEXEC, 0644); // NOLINT(*-vararg)
+    if (descriptor < 0) {
+        throw ConfigError(
+            fmt::format("{}: cannot write to this file: {}", path.string(), std::strerror(errno)));
+    }
+    return descriptor;
+}
+
+fs::path made_folder(const fs::path& folder) {
+    std::error_code error;
+    fs::create_directories(folder, error);
+    if (error) {
+        throw ConfigError(
+            fmt::format("{}: cannot make this folder: {}", folder.string(), error.message()));
+    }
+    return folder;
+}
+
+/// "process 1234 on node7", as kept in the lock file.
+std::string this_process() {
+    std::array<char, 256> host{};
+    ::gethostname(host.data(), host.size() - 1);
+    return fmt::format("process {} on {}\n", ::getpid(), host.data());
+}
+
+std::string first_line(const fs::path& path) {
+    std::ifstream stream(path);
+    std::string line;
+    std::getline(stream, line);
+    return line.empty() ? "another process" : line;
+}
+
+bool write_at_once(int file, std::string_view text) {
+    return ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
+bool ends_in_a_line(const fs::path& path) {
+    std::ifstream stream(path, std::ios::binary | std::ios::ate);
+    if (stream.tellg() <= 0) {
+        return true;
+    }
+    stream.seekg(-1, std::ios::end);
+    return stream.get() == '\n';
+}
+
+/// The result files of a folder, by name.
+std::vector<fs::path> result_files(const fs::path& folder) {
+    std::vector<fs::path> files;
+    if (fs::is_directory(folder)) {
+        for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+            const std::string name = entry.path().filename().string();
+            if (name.starts_with(kPrefix) && name.ends_with(kSuffix)) {
+                files.push_back(entry.path());
+            }
+        }
+    }
+    std::ranges::sort(files);
+    return files;
+}
+
+/// Gives every line of the files that is a record, with its place among all lines, and every other
+/// line as nothing.
+template <class Use> void each_line(const std::vector<fs::path>& files, Use use) {
+    std::size_t place = 0;
+    for (const fs::path& file : files) {
+        std::ifstream stream(file, std::ios::binary);
+        for (std::string line; std::getline(stream, line); ++place) {
+            if (!line.empty()) {
+                use(place, parse_record(line));
+            }
+        }
+    }
+}
+
+/// Finds out which line to take for each point.
+class Index {
+  public:
+    Index(const fs::path& folder, const ReadOptions& options)
+        : folder_(folder), options_(options) {}
+
+    void see(std::size_t place, const std::optional<Record>& record) {
+        if (!record) {
+            ++summary_.torn;
+            return;
+        }
+        versions_.insert(record->version);
+        if (!counts(*record)) {
+            ++summary_.others;
+            return;
+        }
+        const bool done = record->status == Status::Done;
+        const auto [entry, is_new] = taken_.try_emplace(key_of(*record), Taken{place, done});
+        if (!is_new) {
+            ++summary_.doubled;
+            if (done && !entry->second.done) {
+                entry->second = {place, done};
+            }
+        }
+    }
+    [[nodiscard]] bool takes(std::size_t place, const Record& record) const {
+        return counts(record) && taken_.at(key_of(record)).place == place;
+    }
+    /// What was seen; refuses a mixture.
+    [[nodiscard]] ReadSummary summary() const {
+        std::set<std::string> foreign = versions_;
+        foreign.erase(
+            options_.version.value_or(versions_.empty() ? std::string() : *versions_.begin()));
+        if (!foreign.empty() && !options_.ignore_other_versions) {
+            throw ConfigError(fmt::format(
+                "{}: holds results of version {} beside those of {}; use another folder, or ask "
+                "for the results of other versions to be ignored",
+                folder_.string(),
+                *foreign.begin(),
+                options_.version.value_or(*versions_.begin())));
+        }
+        ReadSummary summary = summary_;
+        summary.records = taken_.size();
+        return summary;
+    }
+
+  private:
+    struct Taken {
+        std::size_t place;
+        bool done;
+    };
+    [[nodiscard]] bool counts(const Record& record) const {
+        return !options_.version || record.version == *options_.version;
+    }
+    /// Without a wanted version the same point may be there of several.
+    static std::uint64_t key_of(const Record& record) {
+        return hash_text(record.version, record.hash);
+    }
+
+    const fs::path& folder_;
+    const ReadOptions& options_;
+    ReadSummary summary_;
+    std::set<std::string> versions_;
+    std::unordered_map<std::uint64_t, Taken> taken_;
+};
+
+} // namespace
+
+File::~File() {
+    ::close(descriptor_);
+}
+
+FolderLock::FolderLock(const fs::path& folder)
+    : file_(open_file(made_folder(folder) / "lock", O_RDWR)) {
+    if (::flock(file_.descriptor(), LOCK_EX | LOCK_NB) != 0) {
+        throw ConfigError(fmt::format("{}: in use by {}; wait for it, or use another folder",
+                                      folder.string(),
+                                      first_line(folder / "lock")));
+    }
+    if (::ftruncate(file_.descriptor(), 0) != 0 ||
+        !write_at_once(file_.descriptor(), this_process())) {
+        throw ConfigError(fmt::format("{}: cannot write to the lock of this folder: {}",
+                                      folder.string(),
+                                      std::strerror(errno)));
+    }
+}
+
+RecordFile::RecordFile(const fs::path& folder, std::string_view writer)
+    : path_(folder / fmt::format("{}{}{}", kPrefix, writer, kSuffix)),
+      file_(open_file(path_, O_WRONLY | O_APPEND)) {
+    if (!ends_in_a_line(path_) && !write_at_once(file_.descriptor(), "\n")) {
+        throw ConfigError(fmt::format("{}: cannot write to this file", path_.string()));
+    }
+}
+
+void RecordFile::add(const Record& record) {
+    if (!write_at_once(file_.descriptor(), to_line(record) + '\n')) {
+        throw ModelError(fmt::format(
+            "{}: a result could not be written: {}", path_.string(), std::strerror(errno)));
+    }
+}
+
+ReadSummary for_each_record(const fs::path& folder,
+                            const ReadOptions& options,
+                            const std::function<void(const Record&)>& use) {
+    const std::vector<fs::path> files = result_files(folder);
+    Index index(folder, options);
+    each_line(files, [&](std::size_t place, const std::optional<Record>& record) {
+        index.see(place, record);
+    });
+    const ReadSummary summary = index.summary();
+    each_line(files, [&](std::size_t place, const std::optional<Record>& record) {
+        if (record && index.takes(place, *record)) {
+            use(*record);
+        }
+    });
+    return summary;
+}
+
+std::vector<Record> read_records(const fs::path& folder, const ReadOptions& options) {
+    std::vector<Record> records;
+    for_each_record(folder, options, [&](const Record& record) { records.push_back(record); });
+    return records;
+}
+
+} // namespace npusim::explore

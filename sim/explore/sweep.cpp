@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/explore/sweep.h"
+
+#include "sim/base/hash.h"
+
+#include <cmath>
+#include <fmt/format.h>
+#include <utility>
+
+namespace npusim::explore {
+
+namespace {
+
+constexpr std::string_view kHardware = "hardware.";
+
+std::optional<Value> find_in(const Settings& settings, std::string_view key) {
+    const auto found = settings.find(key);
+    return found == settings.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool all_hold(const std::vector<Expression>& constraints, const Lookup& lookup) {
+    for (const Expression& constraint : constraints) {
+        if (!constraint.holds(lookup)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+} // namespace
+
+Point Sweep::point(PointId id) const {
+    Point point{id, hardware_changes, job};
+    for (const auto& [key, value] : space.settings(id)) {
+        if (key.starts_with(kHardware)) {
+            point.hardware.push_back({key.substr(kHardware.size()), to_text(value)});
+        } else {
+            point.job[key] = value;
+        }
+    }
+    return point;
+}
+
+std::uint64_t Sweep::hash(PointId id) const {
+    Settings expanded = job;
+    for (const auto& [key, value] : space.settings(id)) {
+        if (find_in(base, key) != value) {
+            expanded[key] = value;
+        }
+    }
+    std::uint64_t hash = hash_text(base_text);
+    for (const auto& [key, value] : expanded) {
+        hash = hash_text(fmt::format("{}={}\n", key, to_text(value)), hash);
+    }
+    return hash;
+}
+
+std::optional<Value>
+Sweep::value_of(std::string_view key, const Settings& axes, const Results& results) const {
+    for (const Settings* settings : {&axes, &job, &base}) {
+        if (std::optional<Value> value = find_in(*settings, key)) {
+            return value;
+        }
+    }
+    const auto result = results.find(key);
+    return result == results.end() ? std::nullopt : std::optional<Value>(result->second);
+}
+
+bool Sweep::feasible(PointId id) const {
+    if (before.empty()) {
+        return true;
+    }
+    const Settings axes = space.settings(id);
+    return all_hold(before, [&](std::string_view of) { return value_of(of, axes, {}); });
+}
+
+bool Sweep::acceptable(const Settings& axes, const Results& results) const {
+    return all_hold(after, [&](std::string_view of) { return value_of(of, axes, results); });
+}
+
+std::optional<std::vector<double>> Sweep::score(const Settings& axes,
+                                                const Results& results) const {
+    std::vector<double> score;
+    for (const Objective& objective : objectives) {
+        const auto result = results.find(objective.name);
+        if (result == results.end() || !std::isfinite(result->second)) {
+            return std::nullopt;
+        }
+        score.push_back(objective.direction == Direction::Min ? result->second : -result->second);
+    }
+    return acceptable(axes, results) ? std::optional(std::move(score)) : std::nullopt;
+}
+
+std::vector<std::string> Sweep::names(const Evaluator& evaluator) const {
+    std::vector<std::string> names = evaluator.results;
+    for (const Settings* settings : {&job, &base}) {
+        for (const auto& entry : *settings) {
+            names.push_back(entry.first);
+        }
+    }
+    for (const Axis& axis : space.axes()) { // of the job, if it gives no default
+        names.insert(names.end(), axis.keys.begin(), axis.keys.end());
+    }
+    return names;
+}
+
+} // namespace npusim::explore
