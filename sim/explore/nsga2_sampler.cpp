@@ -32,17 +32,29 @@ struct Missing {
     std::vector<PointId> points;
 };
 
-/// The levels of the axes as integer variables. Scores are looked up.
+/// Places of the axes that have more than one level: pagmo takes no variable that cannot vary.
+std::vector<std::size_t> varied_axes(const Space& space) {
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < space.axes().size(); ++i) {
+        if (space.axes()[i].size() > 1) {
+            places.push_back(i);
+        }
+    }
+    return places;
+}
+
+/// The levels of the axes that vary as integer variables. Scores are looked up.
 struct LevelProblem {
     const Space* space = nullptr;
     const Scores* scores = nullptr;
     std::size_t objectives = 0;
+    std::vector<std::size_t> varied{}; ///< see varied_axes
 
     [[nodiscard]] PointId point_of(const double* variables) const {
         std::vector<std::size_t> levels(space->axes().size());
-        std::transform(variables, variables + levels.size(), levels.begin(), [](double level) {
-            return static_cast<std::size_t>(level);
-        });
+        for (std::size_t i = 0; i < varied.size(); ++i) {
+            levels[varied[i]] = static_cast<std::size_t>(variables[i]);
+        }
         return space->at(levels);
     }
     [[nodiscard]] pagmo::vector_double fitness(const pagmo::vector_double& variables) const {
@@ -51,7 +63,7 @@ struct LevelProblem {
     [[nodiscard]] pagmo::vector_double batch_fitness(const pagmo::vector_double& variables) const {
         pagmo::vector_double fitness;
         Missing missing;
-        for (std::size_t at = 0; at < variables.size(); at += space->axes().size()) {
+        for (std::size_t at = 0; at < variables.size(); at += varied.size()) {
             const PointId point = point_of(&variables[at]);
             if (const auto score = scores->find(point); score != scores->end()) {
                 fitness.insert(fitness.end(), score->second.begin(), score->second.end());
@@ -66,13 +78,13 @@ struct LevelProblem {
     }
     [[nodiscard]] std::pair<pagmo::vector_double, pagmo::vector_double> get_bounds() const {
         pagmo::vector_double last;
-        for (const Axis& axis : space->axes()) {
-            last.push_back(static_cast<double>(axis.size() - 1));
+        for (const std::size_t place : varied) {
+            last.push_back(static_cast<double>(space->axes()[place].size() - 1));
         }
         return {pagmo::vector_double(last.size(), 0.0), last};
     }
     [[nodiscard]] pagmo::vector_double::size_type get_nobj() const { return objectives; }
-    [[nodiscard]] pagmo::vector_double::size_type get_nix() const { return space->axes().size(); }
+    [[nodiscard]] pagmo::vector_double::size_type get_nix() const { return varied.size(); }
 };
 
 /// pagmo calls for scores; a sampler is called. So a generation is begun, broken off where scores
@@ -81,12 +93,13 @@ class Nsga2Sampler : public Sampler {
   public:
     Nsga2Sampler(const Space& space, std::size_t objectives, const SamplerSettings& settings)
         : objectives_(objectives), seed_(static_cast<std::uint64_t>(settings.seed)),
-          generations_(settings.generations), problem_(LevelProblem{&space, &scores_, objectives}) {
+          generations_(settings.generations),
+          problem_(LevelProblem{&space, &scores_, objectives, varied_axes(space)}) {
         Random random(seed_);
         for (std::int64_t i = 0; i < settings.population; ++i) {
             pagmo::vector_double variables;
-            for (const Axis& axis : space.axes()) {
-                variables.push_back(static_cast<double>(random.below(axis.size())));
+            for (const std::size_t place : varied_axes(space)) {
+                variables.push_back(static_cast<double>(random.below(space.axes()[place].size())));
             }
             first_.push_back(std::move(variables));
         }

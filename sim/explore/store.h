@@ -46,7 +46,7 @@ class RecordFile {
     /// Throws ConfigError if the file cannot be written.
     RecordFile(const std::filesystem::path& folder, std::string_view writer);
 
-    /// By one write(), so that a process that is killed leaves the line or nothing of it. Throws
+    /// By one write(): of a process that is killed no line but the last can be torn. Throws
     /// ModelError if the disk does not take it.
     void add(const Record& record);
 

@@ -496,6 +496,9 @@ class SweepReader {
         if (sampler.kind == SamplerKind::Nsga2 && sweep_.objectives.size() < 2) {
             fault(*root_.find("sampler"), "sampler", "nsga2 needs two objectives or more");
         }
+        if (sampler.kind == SamplerKind::Nsga2 && sweep_.space.size() < 2) {
+            fault(*root_.find("sampler"), "sampler", "nsga2 needs two points or more");
+        }
         if (sampler.kind == SamplerKind::Nsga2 && sampler.population % kBatch != 0) {
             fault(*root_.find_path("sampler.population"),
                   "sampler.population",

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/base/error.h"
+#include "sim/explore/analysis.h"
+#include "sim/explore/random.h"
+#include "sim/explore/run.h"
+#include "tests/explore/folder.h"
+#include "tests/support/catch.hpp"
+
+#include <csignal>
+#include <set>
+#include <sys/wait.h>
+
+namespace npusim::explore {
+namespace {
+
+using test::Folder;
+using test::sweep_of;
+
+Sweep grid(const Folder& folder,
+           std::int64_t count,
+           const std::string& constraints = "",
+           const std::vector<config::Override>& overrides = {}) {
+    return sweep_of(folder,
+                    fmt::format("job: {{kind: x}}\n"
+                                "axes: [{{key: job.n, range: {{from: 0, to: {}, step: 1}}}}]\n"
+                                "constraints: [{}]\n"
+                                "objectives: [{{name: cycles, direction: min}}]\n",
+                                count - 1,
+                                constraints),
+                    overrides);
+}
+
+std::int64_t number(const Point& point) {
+    return std::get<std::int64_t>(point.job.at("job.n"));
+}
+
+Results squares(const Point& point) {
+    const auto n = static_cast<double>(number(point));
+    return {{"cycles", n * n}, {"area", n}};
+}
+
+RunOptions options(const Folder& folder, std::size_t workers = 2) {
+    return {.folder = folder / "out", .version = "1", .pool = {.workers = workers}};
+}
+
+RunProgress run(const Sweep& sweep, const RunOptions& how, const Evaluate& evaluate = squares) {
+    const auto sampler = grid_sampler(sweep.space);
+    return run_sweep(sweep, *sampler, evaluate, how);
+}
+
+/// Numbers of the points of a folder, of which none may be doubled: neither given twice by the
+/// reader, nor done twice in the files.
+std::set<std::int64_t> numbers_done(const Folder& folder) {
+    std::set<std::int64_t> numbers;
+    for (const Record& record : read_records(folder / "out", {})) {
+        REQUIRE(record.status == Status::Done);
+        const std::int64_t n = std::get<std::int64_t>(record.axes.at("job.n"));
+        REQUIRE(record.objectives.at("cycles") == static_cast<double>(n * n));
+        REQUIRE(numbers.insert(n).second);
+    }
+    return numbers;
+}
+
+} // namespace
+
+TEST_CASE("run: every point of a grid is evaluated once and kept") {
+    const Folder folder;
+    const Sweep sweep = grid(folder, 500);
+    std::size_t told = 0;
+    const auto sampler = grid_sampler(sweep.space);
+    const RunProgress progress = run_sweep(sweep,
+                                           *sampler,
+                                           squares,
+                                           options(folder),
+                                           [&](const RunProgress& now, const Record* record) {
+                                               ++told;
+                                               CHECK(now.finished() == told);
+                                               CHECK(record != nullptr);
+                                           });
+    CHECK(progress.done == 500);
+    CHECK(progress.failed == 0);
+    CHECK(told == 500);
+    CHECK(numbers_done(folder).size() == 500);
+    const Record first = read_records(folder / "out", {}).front();
+    CHECK(first.hash == sweep.hash(first.id));
+    CHECK(first.metrics.at("area") == static_cast<double>(first.id));
+}
+
+TEST_CASE("run: what is there is not evaluated again, nor after the axes have grown") {
+    const Folder folder;
+    CHECK(run(grid(folder, 50), options(folder)).done == 50);
+    const RunProgress again = run(grid(folder, 50), options(folder));
+    CHECK(again.reused == 50);
+    CHECK(again.done == 0);
+    const RunProgress more = run(grid(folder, 80), options(folder));
+    CHECK(more.reused == 50);
+    CHECK(more.done == 30);
+    CHECK(numbers_done(folder).size() == 80);
+}
+
+TEST_CASE("run: constraints rule points out before they run; the budget holds") {
+    const Folder folder;
+    const Sweep sweep = grid(folder, 100, "job.n >= 40, job.n < 60");
+    CHECK(count_feasible(sweep) == 20);
+    const RunProgress progress = run(sweep, options(folder));
+    CHECK(progress.done == 20);
+    CHECK(progress.infeasible == 80);
+    CHECK(*numbers_done(folder).begin() == 40);
+
+    const Folder other;
+    const Sweep limited = grid(other, 100, "", {{"budget.points", "30"}});
+    CHECK(run(limited, options(other)).done == 30);
+    const RunProgress again = run(limited, options(other));
+    CHECK(again.reused == 30);
+    CHECK(again.done == 0);
+}
+
+TEST_CASE("run: a point that fails, crashes or hangs is kept as that, and can be tried again") {
+    const Folder folder;
+    const Sweep sweep = grid(folder, 40);
+    RunOptions how = options(folder);
+    how.pool.timeout = std::chrono::milliseconds(300);
+    const auto unwell = [](const Point& point) -> Results {
+        switch (number(point)) {
+        case 7:
+            throw ConfigError("not on this chip");
+        case 8:
+            ::kill(::getpid(), SIGKILL);
+            return {};
+        case 9:
+            ::sleep(60);
+            return {};
+        case 10:
+            return {{"area", 1}};
+        case 11:
+            throw std::bad_alloc();
+        default:
+            return squares(point);
+        }
+    };
+    const RunProgress progress = run(sweep, how, unwell);
+    CHECK(progress.done == 35);
+    CHECK(progress.failed == 5);
+    std::map<PointId, Record> records;
+    for (const Record& record : read_records(folder / "out", {})) {
+        records[record.id] = record;
+    }
+    REQUIRE(records.size() == 40);
+    CHECK(records[7].status == Status::Failed);
+    CHECK(records[7].message == "not on this chip");
+    CHECK(records[8].status == Status::Crashed);
+    CHECK(records[8].axes.at("job.n") == Value(std::int64_t{8}));
+    CHECK(records[9].status == Status::Timeout);
+    CHECK(records[10].message == "the evaluation gave no 'cycles'");
+    CHECK(records[11].status == Status::OutOfMemory);
+
+    CHECK(run(sweep, how).reused == 40);
+    how.retry_failed = true;
+    const RunProgress retried = run(sweep, how);
+    CHECK(retried.reused == 35);
+    CHECK(retried.done == 5);
+    CHECK(numbers_done(folder).size() == 40);
+}
+
+TEST_CASE("run: a folder in use, or with results of another version, is refused") {
+    const Folder folder;
+    const Sweep sweep = grid(folder, 5);
+    run(sweep, options(folder));
+    {
+        const FolderLock lock(folder / "out");
+        CHECK_THROWS_WITH(run(sweep, options(folder)), Catch::Contains("in use by process"));
+    }
+    RunOptions newer = options(folder);
+    newer.version = "2";
+    CHECK_THROWS_WITH(run(sweep, newer), Catch::Contains("holds results of version 1"));
+    newer.ignore_other_versions = true;
+    CHECK(run(sweep, newer).done == 5);
+}
+
+TEST_CASE("run: a sampler hears what became of its points") {
+    const Folder folder;
+    const Sweep sweep = grid(folder, 10, "job.n != 3, area != 4");
+    std::istringstream in(R"({"points": [{"job.n": 2}, {"job.n": 3}]}
+{"points": [{"job.n": 4}, {"job.n": 2}]}
+{"points": [{"job.n": 5}, {"job.n": 5}]}
+)");
+    std::ostringstream out;
+    const auto sampler = ask_tell_sampler(sweep.space, sweep.objectives, in, out);
+    const RunProgress progress = run_sweep(sweep, *sampler, squares, options(folder, 1));
+    CHECK(progress.done == 3);
+    CHECK(progress.infeasible == 1);
+    CHECK(progress.reused == 1);
+    std::map<std::string, int> tells;
+    std::istringstream lines(out.str());
+    for (std::string line; std::getline(lines, line);) {
+        tells[line] += line.find("\"tell\"") == std::string::npos ? 0 : 1;
+    }
+    CHECK(tells[R"({"score":[4.0],"status":"scored","tell":{"job.n":2}})"] == 2);
+    CHECK(tells[R"({"status":"infeasible","tell":{"job.n":3}})"] == 1);
+    CHECK(tells[R"({"status":"failed","tell":{"job.n":4}})"] == 1);
+    CHECK(tells[R"({"score":[25.0],"status":"scored","tell":{"job.n":5}})"] == 2);
+}
+
+TEST_CASE("run: an interrupted run keeps what is finished and goes on later") {
+    const Folder folder;
+    const Sweep sweep = grid(folder, 400);
+    const auto sampler = grid_sampler(sweep.space);
+    const RunProgress progress = run_sweep(
+        sweep, *sampler, squares, options(folder), [](const RunProgress& now, const Record*) {
+            if (now.done == 100) {
+                ::kill(::getpid(), SIGINT);
+            }
+        });
+    CHECK(progress.interrupted);
+    CHECK(progress.done < 400);
+    const std::size_t kept = numbers_done(folder).size();
+    CHECK(kept >= progress.done);
+    const RunProgress rest = run(sweep, options(folder));
+    CHECK_FALSE(rest.interrupted);
+    CHECK(rest.reused == kept);
+    CHECK(rest.done == 400 - kept);
+    CHECK(numbers_done(folder).size() == 400);
+}
+
+TEST_CASE("run: killed at random moments and run again, no point is lost or doubled") {
+    Random random(11);
+    const auto slow = [](const Point& point) {
+        ::usleep(300);
+        return squares(point);
+    };
+    for (int round = 0; round < 4; ++round) {
+        const Folder folder;
+        const Sweep sweep = grid(folder, 600);
+        std::size_t kept = 0;
+        for (int kill = 0; kill < 4; ++kill) {
+            const pid_t parent = ::fork();
+            REQUIRE(parent >= 0);
+            if (parent == 0) {
+                run(sweep, options(folder), slow);
+                ::_exit(0);
+            }
+            ::usleep(static_cast<useconds_t>(10'000 + random.below(40'000)));
+            ::kill(parent, SIGKILL);
+            ::waitpid(parent, nullptr, 0);
+            // Its workers end with it; until then they hold the folder.
+            while (!test::message_of([&] { const FolderLock lock(folder / "out"); }).empty()) {
+                ::usleep(1000);
+            }
+            const std::size_t now = numbers_done(folder).size();
+            CHECK(now >= kept);
+            kept = now;
+        }
+        const RunProgress rest = run(sweep, options(folder), slow);
+        CHECK(rest.reused == kept);
+        CHECK(rest.done == 600 - kept);
+        CHECK(numbers_done(folder).size() == 600);
+        CHECK(for_each_record(folder / "out", {}, [](const Record&) {}).doubled == 0);
+    }
+}
+
+TEST_CASE("run: workers killed at random moments; retried, no point is lost") {
+    const Folder folder;
+    const Sweep sweep = grid(folder, 300);
+    const auto fatal = [](const Point& point) {
+        if (point.id % 29 == 5 && point.id < 290) {
+            ::kill(::getpid(), SIGKILL);
+        }
+        return squares(point);
+    };
+    const RunProgress first = run(sweep, options(folder), fatal);
+    CHECK(first.done + first.failed == 300);
+    CHECK(first.failed == 10);
+    RunOptions again = options(folder);
+    again.retry_failed = true;
+    CHECK(run(sweep, again).done == 10);
+    CHECK(numbers_done(folder).size() == 300);
+}
+
+TEST_CASE("run: 2,000 trivial points a second, kept as they come") {
+    const Folder folder;
+    const Sweep sweep = grid(folder, 5'000);
+    const auto start = std::chrono::steady_clock::now();
+    CHECK(run(sweep, options(folder)).done == 5'000);
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+    CHECK(5'000 / time.count() > 2'000);
+}
+
+} // namespace npusim::explore
