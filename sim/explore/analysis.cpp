@@ -155,20 +155,18 @@ records_of(const Sweep& sweep, const std::filesystem::path& folder, const ReadOp
 
 std::vector<std::optional<Score>> scores_of(const Sweep& sweep,
                                             const std::vector<Record>& records) {
-    std::vector<std::optional<Score>> scores;
-    for (const Record& record : records) {
-        scores.push_back(record.status == Status::Done ? sweep.score(record.axes, record.results())
-                                                       : std::nullopt);
-    }
+    std::vector<std::optional<Score>> scores(records.size());
+    std::ranges::transform(
+        records, scores.begin(), [&](const Record& record) { return score_of(sweep, record); });
     return scores;
 }
 
 std::vector<std::size_t> front_of(const Sweep& sweep, const std::vector<Record>& records) {
     const Score none(sweep.objectives.size(), std::nan(""));
-    std::vector<Score> scores;
-    for (std::optional<Score>& score : scores_of(sweep, records)) {
-        scores.push_back(score ? std::move(*score) : none);
-    }
+    std::vector<Score> scores(records.size());
+    std::ranges::transform(records, scores.begin(), [&](const Record& record) {
+        return score_of(sweep, record).value_or(none);
+    });
     return pareto_front(scores);
 }
 

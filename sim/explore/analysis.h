@@ -29,7 +29,7 @@ double hypervolume(const std::vector<Score>& scores, const Score& reference);
 std::vector<Record>
 records_of(const Sweep& sweep, const std::filesystem::path& folder, const ReadOptions& options);
 
-/// The scores of records as Sweep::score gives them; without a value: no usable result.
+/// The score_of each record.
 std::vector<std::optional<Score>> scores_of(const Sweep& sweep, const std::vector<Record>& records);
 
 /// Indices of the records on the front of a sweep's objectives.

@@ -62,17 +62,17 @@ struct LevelProblem {
     }
     [[nodiscard]] pagmo::vector_double batch_fitness(const pagmo::vector_double& variables) const {
         pagmo::vector_double fitness;
-        Missing missing;
+        std::vector<PointId> missing;
         for (std::size_t at = 0; at < variables.size(); at += varied.size()) {
             const PointId point = point_of(&variables[at]);
             if (const auto score = scores->find(point); score != scores->end()) {
                 fitness.insert(fitness.end(), score->second.begin(), score->second.end());
-            } else if (std::ranges::find(missing.points, point) == missing.points.end()) {
-                missing.points.push_back(point);
+            } else if (std::ranges::find(missing, point) == missing.end()) {
+                missing.push_back(point);
             }
         }
-        if (!missing.points.empty()) {
-            throw missing;
+        if (!missing.empty()) {
+            throw Missing{std::move(missing)};
         }
         return fitness;
     }

@@ -70,21 +70,44 @@ extern "C" void on_signal(int) {
     signal_seen = 1;
 }
 
-/// While it lasts, SIGINT and SIGTERM are noted rather than fatal and come through only inside of
-/// `wait`, and writing to a worker that has gone is an error rather than fatal.
+/// Holds SIGINT and SIGTERM back while it lasts.
+class SignalsHeld {
+  public:
+    SignalsHeld() {
+        sigset_t held;
+        ::sigemptyset(&held);
+        ::sigaddset(&held, SIGINT);
+        ::sigaddset(&held, SIGTERM);
+        ::sigprocmask(SIG_BLOCK, &held, &before_);
+    }
+    SignalsHeld(const SignalsHeld&) = delete;
+    SignalsHeld& operator=(const SignalsHeld&) = delete;
+    SignalsHeld(SignalsHeld&&) = delete;
+    SignalsHeld& operator=(SignalsHeld&&) = delete;
+    ~SignalsHeld() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+    /// Those that were held before.
+    [[nodiscard]] const sigset_t& before() const { return before_; }
+
+  private:
+    sigset_t before_{};
+};
+
+timespec to_timespec(Seconds time) {
+    const double seconds = std::max(0.0, time.count());
+    const double whole = std::floor(seconds);
+    return {static_cast<time_t>(whole), static_cast<long>((seconds - whole) * 1e9)};
+}
+
+/// While it lasts, SIGINT and SIGTERM are noted rather than fatal, and writing to a worker that has
+/// gone is an error rather than fatal.
 class Signals {
   public:
     Signals() {
         signal_seen = 0;
-        sigset_t held;
-        ::sigemptyset(&held);
-        for (const int signal : kNoted) {
-            ::sigaddset(&held, signal);
+        for (std::size_t i = 0; i < kSignals.size(); ++i) {
+            before_[i] = install(kSignals[i], kSignals[i] == SIGPIPE ? SIG_IGN : on_signal);
         }
-        ::sigprocmask(SIG_BLOCK, &held, &mask_);
-        install(SIGINT, on_signal, before_[0]);
-        install(SIGTERM, on_signal, before_[1]);
-        install(SIGPIPE, SIG_IGN, before_[2]);
     }
     Signals(const Signals&) = delete;
     Signals& operator=(const Signals&) = delete;
@@ -93,16 +116,13 @@ class Signals {
     ~Signals() { restore(); }
 
     static bool seen() { return signal_seen != 0; }
-    /// poll() of the files until `limit`; the signals come through meanwhile.
-    void wait(std::vector<pollfd>& files, std::optional<Seconds> limit) const {
-        timespec time{};
-        if (limit) {
-            const double seconds = std::max(0.0, limit->count());
-            time.tv_sec = static_cast<time_t>(seconds);
-            time.tv_nsec = static_cast<long>((seconds - std::floor(seconds)) * 1e9);
-        }
-        if (::ppoll(files.data(), files.size(), limit ? &time : nullptr, &mask_) < 0) {
-            if (errno != EINTR) {
+    /// poll() of the files until `limit` or a signal.
+    static void wait(std::vector<pollfd>& files, std::optional<Seconds> limit) {
+        const SignalsHeld held; // none may come between the look at seen() and the wait
+        const timespec time = to_timespec(limit.value_or(Seconds(0)));
+        if (seen() ||
+            ::ppoll(files.data(), files.size(), limit ? &time : nullptr, &held.before()) < 0) {
+            if (!seen() && errno != EINTR) {
                 fail("cannot wait for processes");
             }
             for (pollfd& file : files) {
@@ -113,29 +133,28 @@ class Signals {
     /// For a worker: a signal to the whole group of processes is its parent's affair.
     void leave_to_parent() const {
         restore();
-        for (const int signal : kNoted) {
-            struct sigaction before {};
-            install(signal, SIG_IGN, before);
-        }
+        install(SIGINT, SIG_IGN);
+        install(SIGTERM, SIG_IGN);
     }
 
   private:
-    static constexpr std::array kNoted{SIGINT, SIGTERM};
+    static constexpr std::array kSignals{SIGINT, SIGTERM, SIGPIPE};
 
-    static void install(int signal, void (*handler)(int), struct sigaction& before) {
+    /// What was there before.
+    static struct sigaction install(int signal, void (*handler)(int)) {
         struct sigaction action {};
+        struct sigaction before {};
         action.sa_handler = handler;
         ::sigaction(signal, &action, &before);
+        return before;
     }
     void restore() const {
-        ::sigaction(SIGINT, &before_[0], nullptr);
-        ::sigaction(SIGTERM, &before_[1], nullptr);
-        ::sigaction(SIGPIPE, &before_[2], nullptr);
-        ::sigprocmask(SIG_SETMASK, &mask_, nullptr);
+        for (std::size_t i = 0; i < kSignals.size(); ++i) {
+            ::sigaction(kSignals[i], &before_[i], nullptr);
+        }
     }
 
-    sigset_t mask_{};
-    std::array<struct sigaction, 3> before_{};
+    std::array<struct sigaction, kSignals.size()> before_{};
 };
 
 /// What `work` makes of a task.
@@ -361,7 +380,7 @@ class Pool::Workers {
         for (const auto& worker : all_) {
             files.push_back({worker->answers(), POLLIN, 0});
         }
-        signals_.wait(files, time_left());
+        Signals::wait(files, time_left());
         for (std::size_t i = 0; i < all_.size(); ++i) {
             if (files[i].revents != 0) {
                 receive(i);

@@ -46,6 +46,11 @@ Results Record::results() const {
     return all;
 }
 
+std::optional<std::vector<double>> score_of(const Sweep& sweep, const Record& record) {
+    return record.status == Status::Done ? sweep.score(record.axes, record.results())
+                                         : std::nullopt;
+}
+
 std::string to_line(const Record& record) {
     ordered_json line;
     line["id"] = record.id;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace npusim::explore {
 
@@ -43,6 +44,9 @@ struct Record {
     /// Objectives and metrics together.
     [[nodiscard]] Results results() const;
 };
+
+/// The score of a record that is done, see Sweep::score.
+std::optional<std::vector<double>> score_of(const Sweep& sweep, const Record& record);
 
 /// One line of JSON, without its newline. Results that are not finite become null.
 std::string to_line(const Record& record);

@@ -5,6 +5,8 @@
 #include <array>
 #include <cmath>
 #include <fmt/format.h>
+#include <iterator>
+#include <utility>
 
 namespace npusim::explore {
 
@@ -42,8 +44,8 @@ Cell axis_cell(const Settings& axes, const std::string& key) {
 
 } // namespace
 
-RecordTable::RecordTable(const std::filesystem::path& folder, const ReadOptions& options)
-    : folder_(folder), options_(options) {
+RecordTable::RecordTable(std::filesystem::path folder, ReadOptions options)
+    : folder_(std::move(folder)), options_(std::move(options)) {
     for_each_record(folder_, options_, [&](const Record& record) {
         add_keys(axes_, record.axes);
         add_keys(objectives_, record.objectives);

@@ -19,7 +19,7 @@ using Cell = std::variant<std::monostate, std::int64_t, double, std::string>;
 class RecordTable {
   public:
     /// Throws as for_each_record.
-    RecordTable(const std::filesystem::path& folder, const ReadOptions& options);
+    RecordTable(std::filesystem::path folder, ReadOptions options);
 
     [[nodiscard]] std::vector<std::string> columns() const;
     /// Gives the rows, each with a cell for every column.

@@ -105,9 +105,7 @@ class Run {
         }
     }
     [[nodiscard]] Told told_of(const Record& record) const {
-        const auto score = record.status == Status::Done
-                               ? sweep_.score(record.axes, record.results())
-                               : std::nullopt;
+        const std::optional<std::vector<double>> score = score_of(sweep_, record);
         return score ? Told{Told::Kind::Scored, *score} : Told{Told::Kind::Failed};
     }
 

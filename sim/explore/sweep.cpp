@@ -3,6 +3,7 @@
 
 #include "sim/base/hash.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 #include <utility>
@@ -19,12 +20,8 @@ std::optional<Value> find_in(const Settings& settings, std::string_view key) {
 }
 
 bool all_hold(const std::vector<Expression>& constraints, const Lookup& lookup) {
-    for (const Expression& constraint : constraints) {
-        if (!constraint.holds(lookup)) {
-            return false;
-        }
-    }
-    return true;
+    return std::ranges::all_of(
+        constraints, [&](const Expression& constraint) { return constraint.holds(lookup); });
 }
 
 } // namespace

@@ -91,10 +91,9 @@ template <class Use> void each_scalar(const YamlNode& node, const std::string& p
         use(path, node);
     }
     for (std::size_t i = 0; i < node.items.size(); ++i) {
-        const std::string name = node.kind == YamlNode::Kind::Map
-                                     ? node.keys[i].text
-                                     : config::item_name(node.items[i], i);
-        each_scalar(node.items[i], path + '.' + name, use);
+        const bool is_map = node.kind == YamlNode::Kind::Map;
+        const std::string name = is_map ? node.keys[i].text : config::item_name(node.items[i], i);
+        each_scalar(node.items[i], fmt::format("{}.{}", path, name), use);
     }
 }
 

@@ -232,15 +232,19 @@ TEST_CASE("pool: at least 2,000 trivial tasks a second") {
 
 TEST_CASE("pool: one task each where they are long, a queue where they are short") {
     Pool pool({.workers = 2}, [](std::size_t, std::uint64_t task) {
-        ::usleep(task == 0 ? 100 : 400'000);
+        ::usleep(task < 50 ? 0 : 600'000);
         return std::string();
     });
     CHECK(pool.room() == 2);
     pool.submit(0);
     CHECK(pool.room() == 1);
     REQUIRE(pool.next());
+    for (std::uint64_t task = 1; task < 50; ++task) {
+        pool.submit(task);
+        REQUIRE(pool.next());
+    }
     CHECK(pool.room() > 2);
-    pool.submit(1);
+    pool.submit(50);
     REQUIRE(pool.next());
     CHECK(pool.room() == 2);
 }

@@ -222,6 +222,29 @@ TEST_CASE("run: an interrupted run keeps what is finished and goes on later") {
     CHECK(numbers_done(folder).size() == 400);
 }
 
+TEST_CASE("run: can be interrupted while it only rules points out") {
+    const Folder folder;
+    const Sweep sweep = sweep_of(folder,
+                                 "job: {}\n"
+                                 "axes:\n"
+                                 "  - {key: job.n, range: {from: 1, to: 100000, step: 1}}\n"
+                                 "  - {key: job.m, range: {from: 1, to: 100000, step: 1}}\n"
+                                 "constraints: [job.n < 0]\n"
+                                 "objectives: [{name: cycles, direction: min}]\n");
+    const pid_t parent = ::getpid();
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        ::usleep(100'000);
+        ::kill(parent, SIGINT);
+        ::_exit(0);
+    }
+    const RunProgress progress = run(sweep, options(folder));
+    ::waitpid(child, nullptr, 0);
+    CHECK(progress.interrupted);
+    CHECK(progress.infeasible > 0);
+}
+
 TEST_CASE("run: killed at random moments and run again, no point is lost or doubled") {
     Random random(11);
     const auto slow = [](const Point& point) {
