@@ -2,9 +2,11 @@
 #include "sim/explore/pool.h"
 #include "tests/support/catch.hpp"
 
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <map>
+#include <poll.h>
 #include <set>
 #include <stdexcept>
 #include <sys/wait.h>
@@ -200,26 +202,44 @@ TEST_CASE("pool: an interruption gives up the tasks and ends the workers") {
     CHECK_FALSE(next.interrupted());
 }
 
-TEST_CASE("pool: a signal to the whole group does not count as crashes of the workers") {
-    const pid_t child = ::fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-        ::setpgid(0, 0);
-        Pool pool({.workers = 2}, [](std::size_t, std::uint64_t) {
+TEST_CASE("pool: a signal that reaches the workers too is their parent's affair") {
+    const auto answers = answers_of({.workers = 2}, 4, [](std::size_t, std::uint64_t) {
+        ::kill(::getpid(), SIGINT);
+        ::kill(::getpid(), SIGTERM);
+        return std::string("well");
+    });
+    for (const auto& [task, answer] : answers) {
+        CHECK(answer.text == "well");
+    }
+}
+
+TEST_CASE("pool: no worker outlives the process that started it") {
+    std::array<int, 2> held{}; // by the process and its workers: ends when all of them have
+    REQUIRE(::pipe(held.data()) == 0);
+    const pid_t parent = ::fork();
+    REQUIRE(parent >= 0);
+    if (parent == 0) {
+        Pool pool({.workers = 2}, [&](std::size_t, std::uint64_t task) {
+            if (::write(held[1], "x", 1) != 1) {
+                return std::string();
+            }
             wait_for_ever();
-            return std::string();
+            return std::to_string(task);
         });
         pool.submit(0);
         pool.submit(1);
-        ::usleep(20'000);
-        ::kill(0, SIGTERM);
-        const bool answered = pool.next().has_value();
-        ::_exit(!answered && pool.interrupted() ? 0 : 1);
+        pool.next();
+        ::_exit(1);
     }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    CHECK(WIFEXITED(status));
-    CHECK(WEXITSTATUS(status) == 0);
+    ::close(held[1]);
+    std::array<char, 2> working{};
+    CHECK(::read(held[0], working.data(), 1) == 1);
+    CHECK(::read(held[0], working.data(), 1) == 1);
+    ::kill(parent, SIGKILL);
+    ::waitpid(parent, nullptr, 0);
+    pollfd end{held[0], POLLIN, 0};
+    CHECK(::poll(&end, 1, 5'000) == 1);
+    ::close(held[0]);
 }
 
 TEST_CASE("pool: at least 2,000 trivial tasks a second") {
