@@ -46,16 +46,15 @@ void CriticalPath::on_raise(const observe::Raise& raise) {
         cause.kind = Cause::Kind::Node;
         cause.index = static_cast<std::uint32_t>(nodes.size() - 1);
     }
-    raised_[flows_.raise(raise).number] = cause;
+    raised_[raise.number] = cause;
 }
 
 /// The set of the flag that `execution` waits for.
 CriticalPath::Cause CriticalPath::flag_cause(const observe::Execution& execution) {
-    const auto flow = flows_.consume(execution);
-    if (!flow) {
+    const auto at = raised_.find(execution.consumed);
+    if (at == raised_.end()) {
         return {};
     }
-    const auto at = raised_.find(flow->number);
     const Cause cause = at->second;
     raised_.erase(at);
     return cause;

@@ -3,7 +3,6 @@
 
 #include "sim/config/hardware.h"
 #include "sim/observe/observer.h"
-#include "traces/flows.h"
 
 #include <array>
 #include <cstdint>
@@ -106,8 +105,7 @@ class CriticalPath : public observe::Observer {
     std::size_t count_ = 0;
     std::vector<Core> cores_;
     std::vector<Barrier> barriers_;
-    Flows flows_;
-    std::unordered_map<std::uint64_t, Cause> raised_; ///< by number of the flow
+    std::unordered_map<std::uint64_t, Cause> raised_; ///< by number of the raise
     Cycles total_;
 };
 

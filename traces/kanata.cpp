@@ -16,7 +16,6 @@ void KanataTrace::on_begin(const std::vector<observe::CoreInfo>& cores) {
 }
 
 void KanataTrace::on_execute(const observe::Execution& execution) {
-    const auto flow = flows_.consume(execution);
     std::optional<Life>& held = held_[lane_of(execution.core, execution.pipe)];
     if (held) {
         lives_.add(lane_of(execution.core, execution.pipe), *held);
@@ -30,18 +29,17 @@ void KanataTrace::on_execute(const observe::Execution& execution) {
                     .alone = execution.alone,
                     .end = execution.end,
                     .settled = execution.settled,
-                    .awaits = flow ? flow->number : 0,
+                    .awaits = execution.consumed,
                     .text = texts_.number(*execution.instruction),
                     .stall = execution.stall};
     }
 }
 
 void KanataTrace::on_raise(const observe::Raise& raise) {
-    const std::uint64_t number = flows_.raise(raise).number;
     // The scalar unit's own sets are told before they are executed.
     if (std::optional<Life>& held = held_[lane_of(raise.source, raise.from)];
         held && raise.from != Pipe::Scalar) {
-        held->raises = number;
+        held->raises = raise.number;
     }
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "sim/observe/observer.h"
-#include "traces/flows.h"
 #include "traces/op_texts.h"
 #include "traces/output_file.h"
 #include "traces/selection.h"
@@ -76,7 +75,6 @@ class KanataTrace : public observe::Observer {
     Selection selection_;
     std::vector<observe::CoreInfo> cores_;
     std::vector<std::optional<Life>> held_; ///< the last of each pipe, until its flag is known
-    Flows flows_;
     OpTexts texts_;
     Spool<Life> lives_;
     std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;

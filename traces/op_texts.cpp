@@ -114,7 +114,7 @@ std::size_t OpTexts::Hash::operator()(const Key& key) const {
 
 std::uint32_t OpTexts::number(const isa::Instruction& instruction) {
     const Key key = key_of(instruction);
-    Recent& recent = recent_[Hash{}(key) % recent_.size()];
+    Recent& recent = recent_[Hash{}(key) % kRecent];
     if (recent.key != key) {
         const auto [at, fresh] =
             numbers_.try_emplace(key, static_cast<std::uint32_t>(texts_.size()));

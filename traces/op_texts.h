@@ -32,7 +32,18 @@ class OpTexts {
     [[nodiscard]] std::size_t size() const { return texts_.size(); }
 
   private:
-    using Key = std::array<std::uint64_t, 8>; ///< all that the text depends on
+    /// All that the text depends on.
+    struct Key : std::array<std::uint64_t, 8> {
+        /// Word by word: a comparison in one go waits for the words' way to memory.
+        friend bool operator==(const Key& a, const Key& b) {
+            for (std::size_t i = 0; i < a.size(); ++i) {
+                if (a[i] != b[i]) {
+                    return false;
+                }
+            }
+            return true;
+        }
+    };
     struct Hash {
         std::size_t operator()(const Key& key) const;
     };
@@ -42,8 +53,10 @@ class OpTexts {
         Key key{};
         std::uint32_t number = 0;
     };
-    /// By hash: a run does the same few over and over.
-    std::vector<Recent> recent_ = std::vector<Recent>(4096);
+    /// By hash: a run does the same few over and over. Many places for few keys, that they hardly
+    /// ever share one.
+    static constexpr std::size_t kRecent = 16384;
+    std::vector<Recent> recent_ = std::vector<Recent>(kRecent);
     std::unordered_map<Key, std::uint32_t, Hash> numbers_;
     struct Text {
         std::string text;

@@ -23,6 +23,7 @@ OutputFile::OutputFile(std::filesystem::path path, std::size_t buffer)
         fail(std::generic_category().message(errno));
     }
     buffer_.reserve(2 * size_);
+    written_.reserve(2 * size_);
 }
 
 OutputFile::~OutputFile() {
@@ -52,12 +53,13 @@ void OutputFile::flush() {
     if (writing_.valid()) {
         writing_.get();
     }
-    writing_ = std::async(std::launch::async, [this, bytes = std::exchange(buffer_, {})] {
-        if (gzwrite(file_.get(), bytes.data(), static_cast<unsigned>(bytes.size())) <= 0) {
+    std::swap(buffer_, written_);
+    buffer_.clear();
+    writing_ = std::async(std::launch::async, [this] {
+        if (gzwrite(file_.get(), written_.data(), static_cast<unsigned>(written_.size())) <= 0) {
             fail(std::generic_category().message(errno));
         }
     });
-    buffer_.reserve(2 * size_);
 }
 
 void OutputFile::finish() {

@@ -40,7 +40,8 @@ class OutputFile {
     std::unique_ptr<gzFile_s, Close> file_;
     std::size_t size_; ///< of the buffer
     std::string buffer_;
-    std::future<void> writing_; ///< what came before, in a thread of its own
+    std::string written_;       ///< what came before
+    std::future<void> writing_; ///< that, in a thread of its own
 };
 
 } // namespace npusim::traces

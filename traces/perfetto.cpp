@@ -24,22 +24,42 @@ constexpr std::array<std::string_view, 7> kArgumentNames{
 
 constexpr std::size_t kFlushAt = std::size_t{1} << 18U; ///< bytes
 
-} // namespace
-
-PerfettoTrace::PerfettoTrace(const std::filesystem::path& path, double clock_mhz, bool addresses)
-    : file_(path), nanoseconds_(clock_mhz), addresses_(addresses) {
-    packet([&] {
-        out_.number(packet_field::kSequenceFlags, kForgetInterned);
-        for (std::size_t i = 0; i < kArgumentNames.size(); ++i) {
-            interned(interned_field::kAnnotationName, i + 1, kArgumentNames[i]);
-        }
+void annotate(ProtobufFields& to,
+              std::uint64_t argument,
+              std::uint64_t value,
+              std::uint32_t kind = event_field::kAnnotationNumber) {
+    to.message(event_field::kAnnotation, [&] {
+        to.number(event_field::kAnnotationName, argument);
+        to.number(kind, value);
     });
 }
 
-template <class Fill> void PerfettoTrace::packet(Fill fill) {
-    out_.message(kTracePacket, [&] {
-        out_.number(packet_field::kSequence, kOurSequence);
-        fill();
+void annotate_addresses(ProtobufFields& to, const isa::Instruction& instruction) {
+    Argument from = kFrom;
+    const isa::Accesses accesses = isa::accesses(instruction);
+    for (const isa::Access& access : accesses.all()) {
+        annotate(to, access.write ? kTo : from, static_cast<std::uint64_t>(access.tile->address));
+        from = access.write ? from : kSecond;
+    }
+}
+
+} // namespace
+
+PerfettoTrace::PerfettoTrace(const std::filesystem::path& path, double clock_mhz, bool everything)
+    : file_(path), nanoseconds_(clock_mhz), everything_(everything) {
+    packet(1, 0, [&](ProtobufFields& to) {
+        to.number(packet_field::kSequenceFlags, kForgetInterned);
+    });
+    for (std::size_t i = 0; i < kArgumentNames.size(); ++i) {
+        introduce(interned_field::kAnnotationName, i + 1, kArgumentNames[i]);
+    }
+}
+
+/// As ProtobufBuffer::message.
+template <class Fill> void PerfettoTrace::packet(std::size_t fields, std::size_t text, Fill fill) {
+    out_.message(kTracePacket, fields + 1, text, [&](ProtobufFields& to) {
+        to.number(packet_field::kSequence, kOurSequence);
+        fill(to);
     });
     if (out_.bytes().size() > kFlushAt) {
         file_.write(out_.bytes());
@@ -47,43 +67,49 @@ template <class Fill> void PerfettoTrace::packet(Fill fill) {
     }
 }
 
+/// Describes a track; `fill(ProtobufFields&)` adds up to five fields and `text` bytes.
 template <class Fill>
-void PerfettoTrace::track(std::uint64_t number, std::string_view name, Fill fill) {
-    packet([&] {
-        out_.message(packet_field::kTrackDescriptor, [&] {
-            out_.number(track_field::kUuid, number);
-            out_.text(track_field::kName, name);
-            fill();
+void PerfettoTrace::track(std::uint64_t number,
+                          std::string_view name,
+                          std::size_t text,
+                          Fill fill) {
+    packet(8, name.size() + text, [&](ProtobufFields& to) {
+        to.message(packet_field::kTrackDescriptor, [&] {
+            to.number(track_field::kUuid, number);
+            to.text(track_field::kName, name);
+            fill(to);
         });
     });
 }
 
+/// An event of a track, to which `fill(ProtobufFields&)` adds up to `fields`.
 template <class Fill>
-void PerfettoTrace::event(std::uint64_t track, Cycles at, std::uint64_t type, Fill fill) {
-    out_.number(packet_field::kTimestamp, static_cast<std::uint64_t>(nanoseconds_(at)));
-    out_.message(packet_field::kTrackEvent, [&] {
-        out_.number(event_field::kType, type);
-        out_.number(event_field::kTrack, track);
-        fill();
-    });
-}
-
-/// Tells the reader what `number` stands for from this packet on.
-void PerfettoTrace::interned(std::uint32_t kind, std::uint64_t number, std::string_view text) {
-    out_.message(packet_field::kInternedData, [&] {
-        out_.message(kind, [&] {
-            out_.number(interned_field::kNumber, number);
-            out_.text(interned_field::kText, text);
+void PerfettoTrace::event(
+    std::uint64_t track, Cycles at, std::uint64_t type, std::size_t fields, Fill fill) {
+    packet(fields + 5, 0, [&](ProtobufFields& to) {
+        if (type == kSliceBegin) {
+            to.number(packet_field::kSequenceFlags, kNeedsInterned);
+        }
+        to.number(packet_field::kTimestamp, static_cast<std::uint64_t>(nanoseconds_(at)));
+        to.message(packet_field::kTrackEvent, [&] {
+            to.number(event_field::kType, type);
+            to.number(event_field::kTrack, track);
+            fill(to);
         });
     });
 }
 
-void PerfettoTrace::annotate(std::uint64_t argument, std::uint64_t value) {
-    out_.pair(event_field::kAnnotation,
-              event_field::kAnnotationName,
-              argument,
-              event_field::kAnnotationNumber,
-              value);
+/// Tells the reader what `number` stands for from here on.
+void PerfettoTrace::introduce(std::uint32_t kind, std::uint64_t number, std::string_view text) {
+    packet(5, text.size(), [&](ProtobufFields& to) {
+        to.number(packet_field::kSequenceFlags, kNeedsInterned);
+        to.message(packet_field::kInternedData, [&] {
+            to.message(kind, [&] {
+                to.number(interned_field::kNumber, number);
+                to.text(interned_field::kText, text);
+            });
+        });
+    });
 }
 
 std::uint64_t PerfettoTrace::core_track(std::size_t core, std::string_view name) {
@@ -93,11 +119,11 @@ std::uint64_t PerfettoTrace::core_track(std::size_t core, std::string_view name)
     }
     if (!cores_[core]) {
         cores_[core] = true;
-        track(number, name, [&] {
-            out_.number(track_field::kChildOrdering, kExplicitOrder);
-            out_.message(track_field::kProcess, [&] {
-                out_.number(track_field::kProcessPid, core + 1);
-                out_.text(track_field::kProcessName, name);
+        track(number, name, name.size(), [&](ProtobufFields& to) {
+            to.number(track_field::kChildOrdering, kExplicitOrder);
+            to.message(track_field::kProcess, [&] {
+                to.number(track_field::kProcessPid, core + 1);
+                to.text(track_field::kProcessName, name);
             });
         });
     }
@@ -106,12 +132,13 @@ std::uint64_t PerfettoTrace::core_track(std::size_t core, std::string_view name)
 
 void PerfettoTrace::lane(LaneId id, const Lane& lane) {
     const std::uint64_t parent = core_track(lane.core, lane.core_name);
-    track(kFirstLane + id, name_of(lane), [&] {
-        out_.number(track_field::kParent, parent);
-        out_.number(track_field::kRank, static_cast<std::uint64_t>(rank_of(lane)));
+    track(kFirstLane + id, name_of(lane), 0, [&](ProtobufFields& to) {
+        to.number(track_field::kParent, parent);
+        to.number(track_field::kRank, static_cast<std::uint64_t>(rank_of(lane)));
     });
 }
 
+/// The number of a slice's name, which the reader knows by then.
 std::uint64_t PerfettoTrace::name_number(const Slice& slice) {
     const std::size_t number = name_id(slice);
     if (named_.size() <= number) {
@@ -119,77 +146,65 @@ std::uint64_t PerfettoTrace::name_number(const Slice& slice) {
     }
     if (!named_[number]) {
         named_[number] = true;
-        interned(interned_field::kEventName, number + 1, name_of(slice));
+        introduce(interned_field::kEventName, number + 1, name_of(slice));
     }
     return number + 1;
 }
 
+/// The same of an instruction's text.
 std::uint64_t PerfettoTrace::op_number(const isa::Instruction& instruction) {
     const std::uint32_t number = texts_.number(instruction);
     if (number >= known_texts_) {
         known_texts_ = number + std::size_t{1};
-        interned(interned_field::kAnnotationText, known_texts_, texts_.text(number));
+        introduce(interned_field::kAnnotationText, known_texts_, texts_.text(number));
     }
     return number + std::uint64_t{1};
-}
-
-void PerfettoTrace::annotate_addresses(const isa::Instruction& instruction) {
-    Argument from = kFrom;
-    const isa::Accesses accesses = isa::accesses(instruction);
-    for (const isa::Access& access : accesses.all()) {
-        annotate(access.write ? kTo : from, static_cast<std::uint64_t>(access.tile->address));
-        from = access.write ? from : kSecond;
-    }
 }
 
 void PerfettoTrace::slice(const Slice& slice) {
     const bool busy = slice.state == observe::State::Busy;
     const std::uint64_t track = kFirstLane + slice.lane;
-    packet([&] {
-        out_.number(packet_field::kSequenceFlags, kNeedsInterned);
-        const std::uint64_t name = name_number(slice);
-        const std::uint64_t op = slice.instruction == nullptr ? 0 : op_number(*slice.instruction);
-        event(track, slice.start, kSliceBegin, [&] {
-            out_.number(event_field::kName, name);
-            annotate(kCycle, static_cast<std::uint64_t>(slice.start.count()));
-            annotate(kCycles, static_cast<std::uint64_t>((slice.end - slice.start).count()));
-            if (op != 0) {
-                out_.pair(event_field::kAnnotation,
-                          event_field::kAnnotationName,
-                          busy ? kOp : kStalledAt,
-                          event_field::kAnnotationText,
-                          op);
+    const std::uint64_t name = name_number(slice);
+    const std::uint64_t op = slice.instruction == nullptr ? 0 : op_number(*slice.instruction);
+    constexpr std::size_t own = 10; // fields, without those of addresses and arrows
+    const std::size_t fields =
+        own + 3 * isa::Accesses::kMost + slice.sends.size() + slice.receives.size();
+    event(track, slice.start, kSliceBegin, fields, [&](ProtobufFields& to) {
+        to.number(event_field::kName, name);
+        annotate(to, kCycles, static_cast<std::uint64_t>((slice.end - slice.start).count()));
+        if (op != 0) {
+            annotate(to, busy ? kOp : kStalledAt, op, event_field::kAnnotationText);
+        }
+        if (everything_) {
+            annotate(to, kCycle, static_cast<std::uint64_t>(slice.start.count()));
+            if (op != 0 && busy) {
+                annotate_addresses(to, *slice.instruction);
             }
-            if (op != 0 && busy && addresses_) {
-                annotate_addresses(*slice.instruction);
-            }
-            for (const std::uint64_t number : slice.receives) {
-                out_.fixed(event_field::kFlowEnd, number);
-            }
-            for (const std::uint64_t number : slice.sends) {
-                out_.fixed(event_field::kFlow, number);
-            }
-        });
+        }
+        for (const std::uint64_t number : slice.receives) {
+            to.fixed(event_field::kFlowEnd, number);
+        }
+        for (const std::uint64_t number : slice.sends) {
+            to.fixed(event_field::kFlow, number);
+        }
     });
-    packet([&] { event(track, slice.end, kSliceEnd, [] {}); });
+    event(track, slice.end, kSliceEnd, 0, [](ProtobufFields& /*to*/) {});
 }
 
 void PerfettoTrace::counter(const Counter& counter, const Series& series) {
     const std::uint64_t parent = counter.core ? core_track(*counter.core, counter.core_name) : 0;
     const std::uint64_t number = kFirstCounter + counters_++;
-    track(number, title_of(counter), [&] {
+    track(number, title_of(counter), counter.unit.size(), [&](ProtobufFields& to) {
         if (parent != 0) {
-            out_.number(track_field::kParent, parent);
-            out_.number(track_field::kRank, kAfterLanes);
+            to.number(track_field::kParent, parent);
+            to.number(track_field::kRank, kAfterLanes);
         }
-        out_.message(track_field::kCounter,
-                     [&] { out_.text(track_field::kCounterUnit, counter.unit); });
+        to.message(track_field::kCounter,
+                   [&] { to.text(track_field::kCounterUnit, counter.unit); });
     });
     for (const Sample& sample : changes(series)) {
-        packet([&] {
-            event(number, sample.at, kCounterEvent, [&] {
-                out_.real(event_field::kCounterValue, sample.value);
-            });
+        event(number, sample.at, kCounterEvent, 1, [&](ProtobufFields& to) {
+            to.real(event_field::kCounterValue, sample.value);
         });
     }
 }

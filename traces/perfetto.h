@@ -16,9 +16,9 @@ namespace npusim::traces {
 /// referred to by number.
 class PerfettoTrace : public TraceWriter {
   public:
-    /// `addresses`: also those of each instruction's tiles. Throws ConfigError if `path` cannot be
-    /// written.
-    PerfettoTrace(const std::filesystem::path& path, double clock_mhz, bool addresses);
+    /// `everything`: also the cycle in which each slice begins, which follows from its time, and
+    /// the addresses of its tiles. Throws ConfigError if `path` cannot be written.
+    PerfettoTrace(const std::filesystem::path& path, double clock_mhz, bool everything);
 
     void lane(LaneId id, const Lane& lane) override;
     void slice(const Slice& slice) override;
@@ -26,21 +26,20 @@ class PerfettoTrace : public TraceWriter {
     void end(Cycles total) override;
 
   private:
-    /// A packet, whose fields `fill` writes.
-    template <class Fill> void packet(Fill fill);
-    template <class Fill> void track(std::uint64_t number, std::string_view name, Fill fill);
-    template <class Fill> void event(std::uint64_t track, Cycles at, std::uint64_t type, Fill fill);
-    void interned(std::uint32_t kind, std::uint64_t number, std::string_view text);
-    void annotate(std::uint64_t argument, std::uint64_t value);
-    void annotate_addresses(const isa::Instruction& instruction);
+    template <class Fill> void packet(std::size_t fields, std::size_t text, Fill fill);
+    template <class Fill>
+    void track(std::uint64_t number, std::string_view name, std::size_t text, Fill fill);
+    template <class Fill>
+    void event(std::uint64_t track, Cycles at, std::uint64_t type, std::size_t fields, Fill fill);
+    void introduce(std::uint32_t kind, std::uint64_t number, std::string_view text);
     std::uint64_t core_track(std::size_t core, std::string_view name);
     std::uint64_t name_number(const Slice& slice);
     std::uint64_t op_number(const isa::Instruction& instruction);
 
     OutputFile file_;
     Nanoseconds nanoseconds_;
-    bool addresses_;
-    ProtobufWriter out_;
+    bool everything_;
+    ProtobufBuffer out_;
     std::vector<bool> cores_; ///< that have a track
     std::vector<bool> named_; ///< slices' names that the reader knows
     OpTexts texts_;

@@ -5,82 +5,57 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
-#include <vector>
 
 namespace npusim::traces {
 
-/// Protobuf messages, written field by field into a buffer that is used again. As quick as a trace
-/// of millions of slices has to be: numbers of fields are constants, and a nested message's length
-/// is filled in when it is known.
-class ProtobufWriter {
+/// Writes the fields of protobuf messages one behind the other. The caller sees to it that there is
+/// room; so this is a pointer that a compiler keeps in a register, as quick as a trace of millions
+/// of slices has to be.
+class ProtobufFields {
   public:
+    explicit ProtobufFields(char* at) : at_(at) {}
+
     void number(std::uint32_t field, std::uint64_t value) {
-        end_at(varint(varint(room(), field << 3U), value));
+        varint(field << 3U);
+        varint(value);
     }
     void fixed(std::uint32_t field, std::uint64_t value) {
-        char* const at = varint(room(), field << 3U | 1U);
-        std::memcpy(at, &value, sizeof value);
-        end_at(at + sizeof value);
+        varint(field << 3U | 1U);
+        std::memcpy(at_, &value, sizeof value);
+        at_ += sizeof value;
     }
     void real(std::uint32_t field, double value) {
         fixed(field, std::bit_cast<std::uint64_t>(value));
     }
     void text(std::uint32_t field, std::string_view value) {
-        char* const at = varint(varint(room(value.size()), field << 3U | 2U), value.size());
-        std::memcpy(at, value.data(), value.size());
-        end_at(at + value.size());
+        varint(field << 3U | 2U);
+        varint(value.size());
+        std::memcpy(at_, value.data(), value.size());
+        at_ += value.size();
     }
     /// A message, whose fields `fill` writes.
     template <class Fill> void message(std::uint32_t field, Fill fill) {
-        end_at(varint(room(), field << 3U | 2U) + 1);
-        const std::size_t length = size_ - 1; // where it stands
+        varint(field << 3U | 2U);
+        char* const begin = ++at_; // behind a length of one byte, which is enough as a rule
         fill();
-        close(length);
-    }
-    /// The same of two numbers, which is what most messages of a trace are.
-    void pair(std::uint32_t field,
-              std::uint32_t field_a,
-              std::uint64_t a,
-              std::uint32_t field_b,
-              std::uint64_t b) {
-        char* const length = varint(room(), field << 3U | 2U);
-        char* const end =
-            varint(varint(varint(varint(length + 1, field_a << 3U), a), field_b << 3U), b);
-        *length = static_cast<char>(end - length - 1);
-        end_at(end);
+        const auto length = static_cast<std::size_t>(at_ - begin);
+        if (length < 0x80U) {
+            begin[-1] = static_cast<char>(length);
+        } else {
+            at_ = with_length(begin, length);
+        }
     }
 
-    [[nodiscard]] std::string_view bytes() const { return {bytes_.data(), size_}; }
-    void clear() { size_ = 0; }
+    /// Where the next field goes.
+    [[nodiscard]] const char* at() const { return at_; }
+
+    /// Most bytes that a field takes, without those of a text.
+    static constexpr std::size_t kMost = 16;
 
   private:
-    /// Writes the length of what follows the byte at `length`, which is enough for it as a rule.
-    void close(std::size_t length) {
-        const std::size_t filled = size_ - length - 1;
-        if (filled < 0x80U) {
-            bytes_[length] = static_cast<char>(filled);
-            return;
-        }
-        const auto more = static_cast<std::size_t>(std::bit_width(filled) - 1) / 7;
-        room(more);
-        char* const begin = bytes_.data() + length + 1;
-        std::memmove(begin + more, begin, filled);
-        varint(begin - 1, filled);
-        size_ += more;
-    }
-    /// The end of what is written, with room for `bytes` and a few numbers behind it.
-    char* room(std::size_t bytes = 0) {
-        constexpr std::size_t numbers = 64;
-        if (size_ + bytes + numbers > bytes_.size()) {
-            bytes_.resize(2 * (size_ + bytes + numbers));
-        }
-        return bytes_.data() + size_;
-    }
-    void end_at(const char* end) { size_ = static_cast<std::size_t>(end - bytes_.data()); }
-    /// Writes a number and returns the place behind it. On pointers of the caller's: a byte that is
-    /// written might be any member, as far as the compiler knows.
-    static char* varint(char* at, std::uint64_t value) {
+    static char* put(char* at, std::uint64_t value) {
         while (value >= 0x80U) {
             *at++ = static_cast<char>(value | 0x80U);
             value >>= 7U;
@@ -88,8 +63,38 @@ class ProtobufWriter {
         *at++ = static_cast<char>(value);
         return at;
     }
+    void varint(std::uint64_t value) { at_ = put(at_, value); }
+    /// Moves `length` bytes on, so that their length has room before them; returns their end.
+    static char* with_length(char* begin, std::size_t length) {
+        const auto more = static_cast<std::size_t>(std::bit_width(length) - 1) / 7;
+        std::memmove(begin + more, begin, length);
+        return put(begin - 1, length) + length;
+    }
 
-    std::vector<char> bytes_;
+    char* at_;
+};
+
+/// Bytes of protobuf messages, in a buffer that is used again.
+class ProtobufBuffer {
+  public:
+    /// Adds a message, whose fields `fill(ProtobufFields&)` writes: at most `fields` of them, also
+    /// within one another, and texts of `text` bytes.
+    template <class Fill>
+    void message(std::uint32_t field, std::size_t fields, std::size_t text, Fill fill) {
+        const std::size_t most = size_ + (fields + 1) * ProtobufFields::kMost + text;
+        if (most > bytes_.size()) {
+            bytes_.resize(2 * most);
+        }
+        ProtobufFields to(bytes_.data() + size_);
+        to.message(field, [&] { fill(to); });
+        size_ = static_cast<std::size_t>(to.at() - bytes_.data());
+    }
+
+    [[nodiscard]] std::string_view bytes() const { return {bytes_.data(), size_}; }
+    void clear() { size_ = 0; }
+
+  private:
+    std::string bytes_;
     std::size_t size_ = 0;
 };
 

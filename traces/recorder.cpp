@@ -282,13 +282,13 @@ void Recorder::on_execute(const observe::Execution& execution) {
     if (CoreCounters* counters = of_core_[execution.core].get()) {
         counters->add(execution);
     }
-    const auto flow = flows_.consume(execution);
+    const bool arrow = execution.consumed != 0 && hidden_.erase(execution.consumed) == 0;
     PipeLane* lane = lane_of(execution.core, execution.pipe);
     if (lane == nullptr || !selection_.shows(execution.start, execution.settled)) {
         return;
     }
-    if (flow && flow->shown && execution.pipe != Pipe::Scalar) {
-        lane->receive(flow->number);
+    if (arrow && execution.pipe != Pipe::Scalar) {
+        lane->receive(execution.consumed);
     }
     if (execution.settled > execution.end) {
         lane->settle(execution);
@@ -296,9 +296,10 @@ void Recorder::on_execute(const observe::Execution& execution) {
 }
 
 void Recorder::on_raise(const observe::Raise& raise) {
-    Flows::Flow& flow = flows_.raise(raise);
     PipeLane* lane = lane_of(raise.source, raise.from);
-    flow.shown = lane != nullptr && lane->send(flow.number);
+    if (lane == nullptr || !lane->send(raise.number)) {
+        hidden_.insert(raise.number);
+    }
 }
 
 void Recorder::on_end(Cycles total) {

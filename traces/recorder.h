@@ -3,7 +3,6 @@
 
 #include "sim/config/hardware.h"
 #include "sim/observe/observer.h"
-#include "traces/flows.h"
 #include "traces/occupancy.h"
 #include "traces/selection.h"
 #include "traces/trace.h"
@@ -11,6 +10,7 @@
 #include <array>
 #include <deque>
 #include <memory>
+#include <unordered_set>
 #include <vector>
 
 namespace npusim::traces {
@@ -54,7 +54,7 @@ class Recorder : public observe::Observer {
     Detail detail_;
     LaneId lanes_ = 0;
     std::vector<std::array<std::unique_ptr<PipeLane>, kPipeCount>> pipes_; ///< by core; shown ones
-    Flows flows_;
+    std::unordered_set<std::uint64_t> hidden_; ///< raises that wait, set where nothing is shown
     std::deque<Measured> counters_;
     Series* read_ = nullptr;
     Series* written_ = nullptr;

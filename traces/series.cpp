@@ -36,6 +36,10 @@ void Series::add(Cycles start, Cycles end, double amount) {
         return;
     }
     make_room(until - 1);
+    if (const std::int64_t step = at >> shift_; step == (until - 1) >> shift_) { // as a rule
+        sums_[static_cast<std::size_t>(step)] += amount * static_cast<double>(until - at);
+        return;
+    }
     while (at < until) {
         const std::int64_t step = at >> shift_;
         const std::int64_t next = std::min(until, (step + 1) << shift_);

@@ -28,7 +28,8 @@ struct Access {
 /// The tiles of an instruction and how many there are; none for flags. An mmad that accumulates
 /// writes `c` after itself alone, so `c` is not listed as read.
 struct Accesses {
-    std::array<Access, 3> list{};
+    static constexpr std::size_t kMost = 3;
+    std::array<Access, kMost> list{};
     std::size_t count = 0;
     [[nodiscard]] std::span<const Access> all() const { return {list.data(), count}; }
 };

@@ -55,7 +55,7 @@ void Core::wake() {
         }
         for (; !crossings_.empty() && crossings_.front().at <= now(); crossings_.pop_front()) {
             const Crossing& crossing = crossings_.front();
-            flags_.raise_cross(crossing.id, crossing.at);
+            flags_.raise_cross(crossing.id, {crossing.at, crossing.number});
             reached_ = std::max(reached_, crossing.at);
             unsettled_ = ~0U; // any pipe may wait for it
         }
@@ -229,7 +229,13 @@ void Core::release(Cycles at) {
     wake_.notify(sc_core::SC_ZERO_TIME);
 }
 
-void Core::raised(const observe::Raise& raise) {
+/// A number for a raise of a flag of this core, which no other raise of the chip has.
+std::uint64_t Core::next_raise() {
+    constexpr int core_bits = 16;
+    return ++raises_ << core_bits | setup_.index;
+}
+
+void Core::tell(const observe::Raise& raise) {
     for (observe::Observer* observer : detailed_) {
         observer->on_raise(raise);
     }
@@ -238,22 +244,29 @@ void Core::raised(const observe::Raise& raise) {
 void Core::cross_raise(std::int32_t id, std::size_t source, Pipe from, Cycles sent) {
     const Cycles at = sent + hardware_.sync.cross_core;
     const auto later = std::ranges::upper_bound(crossings_, at, {}, &Crossing::at);
-    crossings_.insert(later, {at, id});
-    raised({.core = setup_.index,
-            .cross = true,
-            .from = from,
-            .id = id,
-            .source = source,
-            .sent = sent,
-            .at = at});
+    const std::uint64_t number = next_raise();
+    crossings_.insert(later, {at, id, number});
+    tell({.number = number,
+          .core = setup_.index,
+          .cross = true,
+          .from = from,
+          .id = id,
+          .source = source,
+          .sent = sent,
+          .at = at});
     wake_.notify(until(crossings_.front().at));
 }
 
 std::optional<Cycles> Core::consume(const isa::Instruction& wait) {
-    if (const auto* flag = std::get_if<isa::WaitFlag>(&wait)) {
-        return flags_.consume(flag->from, flag->to, flag->id);
+    const auto* flag = std::get_if<isa::WaitFlag>(&wait);
+    const std::optional<timing::Raised> raised =
+        flag != nullptr ? flags_.consume(flag->from, flag->to, flag->id)
+                        : flags_.consume_cross(std::get<isa::CrossWait>(wait).id);
+    if (!raised) {
+        return std::nullopt;
     }
-    return flags_.consume_cross(std::get<isa::CrossWait>(wait).id);
+    consumed_ = raised->number;
+    return raised->at;
 }
 
 PipeUnit::Timing Core::begin(const isa::Instruction& instruction, Pipe pipe, Cycles start) {
@@ -299,14 +312,16 @@ void Core::served(Pipe pipe, const timing::GmTraffic& traffic, timing::GmServer:
 void Core::apply(const isa::Instruction& instruction, Cycles at) {
     reached_ = std::max(reached_, at);
     if (const auto* set = std::get_if<isa::SetFlag>(&instruction)) {
-        flags_.raise(set->from, set->to, set->id, at);
-        raised({.core = setup_.index,
-                .from = set->from,
-                .to = set->to,
-                .id = set->id,
-                .source = setup_.index,
-                .sent = at,
-                .at = at});
+        const std::uint64_t number = next_raise();
+        flags_.raise(set->from, set->to, set->id, {at, number});
+        tell({.number = number,
+              .core = setup_.index,
+              .from = set->from,
+              .to = set->to,
+              .id = set->id,
+              .source = setup_.index,
+              .sent = at,
+              .at = at});
         unsettled_ |= 1U << static_cast<unsigned>(set->to);
     } else if (const auto* cross = std::get_if<isa::CrossSet>(&instruction)) {
         host_.cross_set(setup_.index, cross->pipe, cross->target, cross->id, at);

@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <systemc>
+#include <utility>
 #include <vector>
 
 namespace npusim::model {
@@ -106,6 +107,7 @@ class Core : public sc_core::sc_module {
     /// `execution` but for its core.
     void executed(observe::Execution execution) {
         execution.core = setup_.index;
+        execution.consumed = std::exchange(consumed_, 0);
         for (observe::Observer* observer : detailed_) {
             observer->on_execute(execution);
         }
@@ -127,7 +129,8 @@ class Core : public sc_core::sc_module {
     std::optional<Cycles> scalar_may_pass(const isa::Instruction& instruction);
     std::optional<Cycles> pipes_settled() const;
     void account();
-    void raised(const observe::Raise& raise);
+    void tell(const observe::Raise& raise);
+    std::uint64_t next_raise();
     PipeUnit* unit(Pipe pipe) const { return units_[static_cast<std::size_t>(pipe)].get(); }
 
     const config::HardwareConfig& hardware_;
@@ -136,6 +139,8 @@ class Core : public sc_core::sc_module {
     const observe::Observers& observers_;
     observe::Observers detailed_; ///< of those, the ones that want details
     timing::Scoreboard flags_;
+    std::uint64_t raises_ = 0;   ///< of its flags
+    std::uint64_t consumed_ = 0; ///< by the instruction that is being worked out
     std::optional<functional::CoreMemory> memory_;
     std::array<std::unique_ptr<PipeUnit>, kPipeCount> units_;
 
@@ -158,6 +163,7 @@ class Core : public sc_core::sc_module {
     struct Crossing {
         Cycles at;
         std::int32_t id;
+        std::uint64_t number;
     };
     std::deque<Crossing> crossings_; ///< in order of time
     sc_core::sc_event wake_;

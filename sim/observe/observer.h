@@ -59,19 +59,21 @@ struct Execution {
     std::size_t core = 0;
     Pipe pipe = Pipe::Scalar;
     const isa::Instruction* instruction = nullptr;
-    Cycles issued{};           ///< comes into the queue of its pipe
-    Cycles head{};             ///< is the next to start
-    Cycles start{};            ///< later than that if it is stalled
-    Cycles alone{};            ///< its end on an idle chip
-    Cycles end{};              ///< lets the pipe go on
-    Cycles settled{};          ///< its result may be used
-    State stall = State::Busy; ///< why it starts later than `head`
+    Cycles issued{};            ///< comes into the queue of its pipe
+    Cycles head{};              ///< is the next to start
+    Cycles start{};             ///< later than that if it is stalled
+    Cycles alone{};             ///< its end on an idle chip
+    Cycles end{};               ///< lets the pipe go on
+    Cycles settled{};           ///< its result may be used
+    State stall = State::Busy;  ///< why it starts later than `head`
+    std::uint64_t consumed = 0; ///< number of the raise that a wait consumes; else 0
 };
 
 /// A flag that goes up. Waits consume the raises of one flag in order of `at`, those of the same
 /// time in the order in which they are told.
 struct Raise {
-    std::size_t core = 0; ///< whose flag it is
+    std::uint64_t number = 0; ///< above 0, of this raise only
+    std::size_t core = 0;     ///< whose flag it is
     /// What waits for it: (from, to, id), or (-, -, id) of a flag between cores.
     bool cross = false;
     Pipe from = Pipe::Scalar; ///< pipe that set it

@@ -13,6 +13,12 @@
 
 namespace npusim::timing {
 
+/// A flag that has gone up.
+struct Raised {
+    Cycles at;
+    std::uint64_t number = 0; ///< the caller's, to tell it from others
+};
+
 /// Event flags of one core: for each ordered pair of pipes and id, and for each cross-core id, the
 /// times of the raises nobody has consumed yet, first raised first consumed. Keeps no clock.
 class Scoreboard {
@@ -22,15 +28,17 @@ class Scoreboard {
           cross_(static_cast<std::size_t>(cross_flag_ids)) {}
 
     /// Raises of one flag come in order of time.
-    void raise(Pipe from, Pipe to, std::int32_t id, Cycles at) {
-        pair(from, to)[static_cast<std::size_t>(id)].push(at);
+    void raise(Pipe from, Pipe to, std::int32_t id, Raised raised) {
+        pair(from, to)[static_cast<std::size_t>(id)].push(raised);
     }
-    void raise_cross(std::int32_t id, Cycles at) { cross_[static_cast<std::size_t>(id)].push(at); }
-    /// Consumes one raise and returns its time; nothing if there is none.
-    std::optional<Cycles> consume(Pipe from, Pipe to, std::int32_t id) {
+    void raise_cross(std::int32_t id, Raised raised) {
+        cross_[static_cast<std::size_t>(id)].push(raised);
+    }
+    /// Consumes one raise; nothing if there is none.
+    std::optional<Raised> consume(Pipe from, Pipe to, std::int32_t id) {
         return pair(from, to)[static_cast<std::size_t>(id)].pop();
     }
-    std::optional<Cycles> consume_cross(std::int32_t id) {
+    std::optional<Raised> consume_cross(std::int32_t id) {
         return cross_[static_cast<std::size_t>(id)].pop();
     }
 
@@ -38,29 +46,29 @@ class Scoreboard {
     /// Hardly ever is there more than one, so that one stands here.
     class Raises {
       public:
-        void push(Cycles at) {
+        void push(Raised raised) {
             if (count_++ == 0) {
-                first_ = at;
+                first_ = raised;
             } else {
-                later_.push_back(at);
+                later_.push_back(raised);
             }
         }
-        std::optional<Cycles> pop() {
+        std::optional<Raised> pop() {
             if (count_ == 0) {
                 return std::nullopt;
             }
-            const Cycles at = first_;
+            const Raised raised = first_;
             if (--count_ > 0) {
                 first_ = later_.front();
                 later_.pop_front();
             }
-            return at;
+            return raised;
         }
 
       private:
         std::size_t count_ = 0;
-        Cycles first_;
-        std::list<Cycles> later_;
+        Raised first_;
+        std::list<Raised> later_;
     };
     std::vector<Raises>& pair(Pipe from, Pipe to) {
         std::vector<Raises>& flags =

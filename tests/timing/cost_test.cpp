@@ -509,11 +509,11 @@ TEST_CASE("sweeps over a part of L2 miss about as often as measured on the 910B2
 TEST_CASE("a flag is consumed once per raise, the first raised first") {
     timing::Scoreboard flags(8, 16);
     CHECK_FALSE(flags.consume(Pipe::Mte2, Pipe::Mte1, 3));
-    flags.raise(Pipe::Mte2, Pipe::Mte1, 3, Cycles{7});
-    flags.raise(Pipe::Mte2, Pipe::Mte1, 3, Cycles{9});
+    flags.raise(Pipe::Mte2, Pipe::Mte1, 3, {Cycles{7}});
+    flags.raise(Pipe::Mte2, Pipe::Mte1, 3, {Cycles{9}});
     CHECK_FALSE(flags.consume(Pipe::Mte1, Pipe::Mte2, 3));
-    CHECK(flags.consume(Pipe::Mte2, Pipe::Mte1, 3) == Cycles{7});
-    CHECK(flags.consume(Pipe::Mte2, Pipe::Mte1, 3) == Cycles{9});
+    CHECK(flags.consume(Pipe::Mte2, Pipe::Mte1, 3)->at == Cycles{7});
+    CHECK(flags.consume(Pipe::Mte2, Pipe::Mte1, 3)->at == Cycles{9});
     CHECK_FALSE(flags.consume(Pipe::Mte2, Pipe::Mte1, 3));
 }
 
@@ -521,9 +521,12 @@ TEST_CASE("raises keep their order however many are ahead of the waits") {
     timing::Scoreboard flags(8, 16);
     std::int64_t waited = 0;
     for (std::int64_t raised = 0; raised < 1000; ++raised) {
-        flags.raise_cross(5, Cycles{raised});
+        flags.raise_cross(5, {Cycles{raised}, static_cast<std::uint64_t>(raised)});
         if (raised % 3 != 0) {
-            CHECK(flags.consume_cross(5) == Cycles{waited++});
+            const auto consumed = flags.consume_cross(5);
+            REQUIRE(consumed);
+            CHECK(consumed->at == Cycles{waited});
+            CHECK(consumed->number == static_cast<std::uint64_t>(waited++));
         }
     }
 }

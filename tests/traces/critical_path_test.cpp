@@ -7,6 +7,7 @@
 
 #include <map>
 #include <string>
+#include <tuple>
 
 namespace npusim {
 namespace {
@@ -35,6 +36,16 @@ std::string text(const std::vector<CriticalPath::Stretch>& path) {
     return text;
 }
 
+/// `kernel` on a hundred small matrices.
+auto run_of(const config::HardwareConfig& hardware,
+            const kernels::Kernel& kernel,
+            observe::Observer& observer) {
+    return app::run(hardware,
+                    app::parse_request(std::string(kernel.name()), {}),
+                    {{100, 64, DType::Fp16}, nullptr},
+                    {&observer});
+}
+
 } // namespace
 
 TEST_CASE("the critical path goes from pipe to pipe by the flags that held up the next") {
@@ -50,6 +61,39 @@ TEST_CASE("the critical path goes from pipe to pipe by the flags that held up th
                                                 "mte2 work 1..20\n"
                                                 "vector work 20..51\n"
                                                 "mte3 work 51..70\n");
+}
+
+TEST_CASE("every wait tells which raise it consumes, the one that has been up longest") {
+    class Listener : public observe::Observer {
+      public:
+        [[nodiscard]] bool detailed() const override { return true; }
+        void on_raise(const observe::Raise& raise) override {
+            CHECK(raise.number > 0);
+            CHECK(raises.emplace(raise.number, raise).second);
+        }
+        void on_execute(const observe::Execution& execution) override {
+            const bool waits = std::holds_alternative<isa::WaitFlag>(*execution.instruction) ||
+                               std::holds_alternative<isa::CrossWait>(*execution.instruction);
+            CHECK((execution.consumed != 0) == waits);
+            if (waits) {
+                const observe::Raise& raise = raises.at(execution.consumed);
+                CHECK(raise.core == execution.core);
+                CHECK(raise.at <= execution.start);
+                const std::tuple flag(raise.core, raise.cross, raise.from, raise.to, raise.id);
+                CHECK(raise.at >= consumed[flag]);
+                consumed[flag] = raise.at;
+                raises.erase(execution.consumed);
+            }
+        }
+        std::map<std::uint64_t, observe::Raise> raises; ///< not consumed yet
+        std::map<std::tuple<std::size_t, bool, Pipe, Pipe, std::int32_t>, Cycles> consumed;
+    };
+    const config::HardwareConfig hardware = test::hardware("ascend-910b");
+    for (const kernels::Kernel* kernel : kernels::registry()) {
+        Listener listener;
+        INFO(kernel->name());
+        run_of(hardware, *kernel, listener);
+    }
 }
 
 TEST_CASE("what is off the critical path is not on it") {
@@ -78,10 +122,7 @@ TEST_CASE("the critical path covers every run from its first cycle to its last")
         const config::HardwareConfig hardware = test::hardware(machine);
         for (const kernels::Kernel* kernel : kernels::registry()) {
             CriticalPath path(hardware);
-            const auto result = app::run(hardware,
-                                         app::parse_request(std::string(kernel->name()), {}),
-                                         {{100, 64, DType::Fp16}, nullptr},
-                                         {&path});
+            const auto result = run_of(hardware, *kernel, path);
             CAPTURE(machine, std::string(kernel->name()));
             Cycles reached;
             std::map<Reason, std::int64_t> cycles;

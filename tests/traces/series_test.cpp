@@ -2,7 +2,6 @@
 #include "sim/isa/instruction.h"
 #include "tests/support/catch.hpp"
 #include "tests/support/machine.h"
-#include "traces/flows.h"
 #include "traces/occupancy.h"
 #include "traces/op_texts.h"
 #include "traces/protobuf.h"
@@ -86,26 +85,6 @@ TEST_CASE("a buffer is in use from a write to the last read before the next writ
     CHECK(series.size() == 30);
 }
 
-TEST_CASE("waits consume the raises of their own flag in order of time") {
-    traces::Flows flows;
-    const auto raise = [&](std::int32_t id, std::int64_t at) {
-        return flows
-            .raise({.core = 3, .cross = true, .from = Pipe::Mte3, .id = id, .at = Cycles{at}})
-            .number;
-    };
-    const isa::Instruction wait = isa::CrossWait{Pipe::Mte2, 1};
-    const auto consume = [&] { return flows.consume({.core = 3, .instruction = &wait}); };
-    CHECK_FALSE(consume());
-    const auto late = raise(1, 30);
-    const auto early = raise(1, 10);
-    const auto same = raise(1, 30);
-    raise(2, 5); // another flag
-    CHECK(consume()->number == early);
-    CHECK(consume()->number == late);
-    CHECK(consume()->number == same);
-    CHECK_FALSE(consume());
-}
-
 TEST_CASE("texts of ops are told apart by shape, not by address") {
     traces::OpTexts texts;
     const auto copy = [](std::int64_t address, std::int64_t rows) -> isa::Instruction {
@@ -122,12 +101,14 @@ TEST_CASE("texts of ops are told apart by shape, not by address") {
 
 TEST_CASE("messages that outgrow a byte of length are moved to make room") {
     for (const std::size_t size : {1U, 127U, 128U, 16383U, 16384U, 70000U}) {
-        traces::ProtobufWriter writer;
+        traces::ProtobufBuffer buffer;
         const std::string text(size, 'x');
-        writer.message(1, [&] { writer.text(2, text); });
-        writer.number(3, 5);
+        buffer.message(1, 3, size, [&](traces::ProtobufFields& to) {
+            to.message(4, [&] { to.text(2, text); });
+            to.number(3, 5);
+        });
         // Read back by hand: tag, length, the same within.
-        const std::string_view bytes = writer.bytes();
+        const std::string_view bytes = buffer.bytes();
         std::size_t at = 0;
         const auto varint = [&] {
             std::uint64_t value = 0;
@@ -140,6 +121,9 @@ TEST_CASE("messages that outgrow a byte of length are moved to make room") {
             }
         };
         CHECK(varint() == (1U << 3U | 2U));
+        const std::uint64_t whole = varint();
+        CHECK(whole == bytes.size() - at);
+        CHECK(varint() == (4U << 3U | 2U));
         const std::uint64_t outer = varint();
         const std::size_t begin = at;
         CHECK(varint() == (2U << 3U | 2U));
