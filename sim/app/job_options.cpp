@@ -30,31 +30,6 @@ kernels::Scaling parse_scaling(const JobOptions& options) {
         fmt::format("--scale {}: (allowed: {})", text, fmt::join(kernels::kScalingNames, ", ")));
 }
 
-std::vector<KernelRequest> parse_requests(const JobOptions& options) {
-    std::map<std::string, std::string> shared;
-    for (const std::string& text : options.parameters) {
-        const auto [name, value] = key_value("-p", text);
-        shared[name] = value;
-    }
-    std::vector<KernelRequest> requests;
-    for (const std::string& kernel : options.kernels) {
-        requests.push_back(parse_request(kernel, shared));
-    }
-    for (const auto& [name, value] : shared) {
-        const bool known = std::any_of(
-            requests.begin(), requests.end(), [&name = name](const KernelRequest& request) {
-                return request.values.contains(name);
-            });
-        if (!known) {
-            throw ConfigError(fmt::format("-p {}={}: no kernel here has this parameter "
-                                          "(see: npusim list kernels)",
-                                          name,
-                                          value));
-        }
-    }
-    return requests;
-}
-
 /// The matrices, unless only their number matters and is given.
 inverse::Matrices load_matrices(const JobOptions& options) {
     if (options.timing_only && options.count > 0) {
@@ -89,11 +64,34 @@ std::optional<inverse::Matrices> load_calibration_inputs(const JobOptions& optio
 
 } // namespace
 
-LoadedJob::LoadedJob(const JobOptions& options) {
+std::vector<KernelRequest> parse_requests(const JobOptions& options) {
+    std::map<std::string, std::string> shared;
+    for (const std::string& text : options.parameters) {
+        const auto [name, value] = key_value("-p", text);
+        shared[name] = value;
+    }
+    std::vector<KernelRequest> requests;
+    for (const std::string& kernel : options.kernels) {
+        requests.push_back(parse_request(kernel, shared));
+    }
+    for (const auto& [name, value] : shared) {
+        const bool known = std::any_of(
+            requests.begin(), requests.end(), [&name = name](const KernelRequest& request) {
+                return request.values.contains(name);
+            });
+        if (!known) {
+            throw ConfigError(fmt::format("-p {}={}: no kernel here has this parameter "
+                                          "(see: npusim list kernels)",
+                                          name,
+                                          value));
+        }
+    }
+    return requests;
+}
+
+LoadedInput::LoadedInput(const JobOptions& options) {
     check_chunk(options.chunk);
     const DType dtype = parse_dtype(options.dtype);
-    hardware_ = load_hardware(options.config, options.sets);
-    requests_ = parse_requests(options);
     matrices_ = load_matrices(options);
     problem_ = {matrices_.count, options.chunk, dtype, parse_scaling(options)};
     calibration_ = load_calibration_inputs(options);
@@ -102,7 +100,11 @@ LoadedJob::LoadedJob(const JobOptions& options) {
     }
 }
 
-Workload LoadedJob::workload() const {
+LoadedJob::LoadedJob(const JobOptions& options)
+    : hardware_(load_hardware(options.config, options.sets)), requests_(parse_requests(options)),
+      input_(options) {}
+
+Workload LoadedInput::workload() const {
     if (!reference_) {
         return {problem_};
     }

@@ -43,7 +43,23 @@ void add_parameter_options(CLI::App& command, JobOptions& options);
 /// --timing-only.
 CLI::Option* add_timing_option(CLI::App& command, JobOptions& options);
 
-/// What the options name, read and checked.
+/// The matrices that options name, read and checked, and what results are held against.
+class LoadedInput {
+  public:
+    /// Throws ConfigError.
+    explicit LoadedInput(const JobOptions& options);
+
+    /// Points into this.
+    [[nodiscard]] Workload workload() const;
+
+  private:
+    inverse::Matrices matrices_;
+    kernels::Problem problem_;
+    std::optional<inverse::ReferenceSet> reference_; ///< none: timing only
+    std::optional<inverse::Matrices> calibration_;
+};
+
+/// All that options name, read and checked.
 class LoadedJob {
   public:
     /// Throws ConfigError.
@@ -52,16 +68,16 @@ class LoadedJob {
     [[nodiscard]] const config::HardwareConfig& hardware() const { return hardware_; }
     [[nodiscard]] const std::vector<KernelRequest>& requests() const { return requests_; }
     /// Points into this job.
-    [[nodiscard]] Workload workload() const;
+    [[nodiscard]] Workload workload() const { return input_.workload(); }
 
   private:
     config::HardwareConfig hardware_;
     std::vector<KernelRequest> requests_;
-    inverse::Matrices matrices_;
-    kernels::Problem problem_;
-    std::optional<inverse::ReferenceSet> reference_; ///< none: timing only
-    std::optional<inverse::Matrices> calibration_;
+    LoadedInput input_;
 };
+
+/// The kernels of `options` with their parameters. Throws ConfigError.
+std::vector<KernelRequest> parse_requests(const JobOptions& options);
 
 /// Sets how much is said on stderr.
 void set_verbosity(bool verbose, bool quiet);

@@ -3,6 +3,7 @@
 
 #include "sim/app/arguments.h"
 #include "sim/app/layer.h"
+#include "sim/app/layer_options.h"
 #include "sim/app/output.h"
 #include "sim/app/pipeline.h"
 #include "sim/app/shares.h"
@@ -22,21 +23,9 @@ namespace npusim::app {
 
 namespace {
 
-constexpr std::int64_t kMostTokens = std::int64_t{1} << 24;
-
-struct LayerArguments {
+struct LayerArguments : LayerOptions {
     std::string config;
-    std::string model;
-    std::string phase = "prefill";
-    std::int64_t tokens = 4096;
-    std::int64_t batch = 1;
-    std::int64_t draft = 1;
-    std::int64_t chunk = 64;
-    std::string dtype = "fp16";
-    std::string weights;
-    std::string inverse = "neumann";
     std::string versus;
-    std::string launch = "each";
     std::vector<std::string> sets;
     std::string format = "text";
     std::string output;
@@ -44,39 +33,10 @@ struct LayerArguments {
     std::size_t workers = 1;
 };
 
-/// `neumann:order=4` as well as `inverse/neumann:order=4`.
-KernelRequest inverse_request(const std::string& text) {
-    return parse_request(text.starts_with("inverse/") ? text : "inverse/" + text, {});
-}
-
-LayerJob job_of(const LayerArguments& arguments) {
-    LayerJob job;
-    job.phase = arguments.phase == "prefill" ? Phase::Prefill : Phase::Decode;
-    job.tokens = arguments.tokens;
-    job.batch = arguments.batch;
-    job.draft = arguments.draft;
-    job.chunk = arguments.chunk;
-    job.dtype = parse_dtype(arguments.dtype);
-    job.weights =
-        arguments.weights.empty() ? job.dtype : parse_dtype(arguments.weights, "--weights");
-    job.inverse = inverse_request(arguments.inverse);
-    if (is_integer(job.dtype)) {
-        throw ConfigError(fmt::format("--dtype {}: activations of a layer are floats (allowed: a "
-                                      "float format; --weights takes int8 and int4)",
-                                      arguments.dtype));
-    }
-    if (job.weights != job.dtype && job.weights != DType::Int8 && job.weights != DType::Int4) {
-        throw ConfigError(fmt::format(
-            "--weights {}: (allowed: {}, int8, int4)", arguments.weights, arguments.dtype));
-    }
-    return job;
-}
-
 int run_layer(const LayerArguments& arguments) {
-    check_chunk(arguments.chunk);
     const config::HardwareConfig hardware = load_hardware(arguments.config, arguments.sets);
     const config::ModelConfig model = load_model(arguments.model);
-    const LayerJob job = job_of(arguments);
+    const LayerJob job = layer_job(arguments);
     std::optional<KernelRequest> versus;
     if (!arguments.versus.empty()) {
         versus = inverse_request(arguments.versus);
@@ -196,13 +156,13 @@ std::function<int()> add_layer_command(CLI::App& app) {
         ->check(CLI::Range(std::int64_t{1}, kMostTokens))
         ->capture_default_str();
     command.add_option("--batch", arguments->batch, "sequences")
-        ->check(CLI::Range(std::int64_t{1}, std::int64_t{4096}))
+        ->check(CLI::Range(std::int64_t{1}, kMostSequences))
         ->capture_default_str();
     command
         .add_option("--draft",
                     arguments->draft,
                     "in decode, tokens of each sequence done together (1, or drafts to verify)")
-        ->check(CLI::Range(std::int64_t{1}, std::int64_t{64}))
+        ->check(CLI::Range(std::int64_t{1}, kMostDrafts))
         ->capture_default_str();
     command.add_option("--chunk", arguments->chunk, "tokens of a chunk: 16, 32, 64 or 128")
         ->capture_default_str();

@@ -2,6 +2,7 @@
 #include "sim/app/run_store.h"
 
 #include "sim/base/error.h"
+#include "sim/base/hash.h"
 
 #include <fmt/format.h>
 #include <iterator>
@@ -11,30 +12,16 @@ namespace npusim::app {
 
 using nlohmann::json;
 
-std::uint64_t content_hash(std::string_view text, std::uint64_t seed) {
-    constexpr std::uint64_t kPrime = 0x100000001b3;
-    std::uint64_t hash = seed;
-    for (const char byte : text) {
-        hash = (hash ^ static_cast<unsigned char>(byte)) * kPrime;
-    }
-    return hash;
-}
-
-namespace {
-
-/// Hash of the program that is running: results of another build are not its own.
 std::uint64_t program_hash() {
     static const std::uint64_t hash = [] {
         std::ifstream program("/proc/self/exe", std::ios::binary);
         if (!program) {
             throw ModelError("/proc/self/exe: cannot read this program");
         }
-        return content_hash(std::string(std::istreambuf_iterator<char>(program), {}));
+        return hash_text(std::string(std::istreambuf_iterator<char>(program), {}));
     }();
     return hash;
 }
-
-} // namespace
 
 RunStore::RunStore(const std::filesystem::path& file) : program_(program_hash()) {
     bool cut_off = false;

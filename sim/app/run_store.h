@@ -6,13 +6,12 @@
 #include <fstream>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 
 namespace npusim::app {
 
-/// Hash of what a run depends on (FNV-1a, 64 bits), to be carried on from `seed`.
-std::uint64_t content_hash(std::string_view text, std::uint64_t seed = 0xcbf29ce484222325);
+/// Hash of the program that is running: results of another build are not its own.
+std::uint64_t program_hash();
 
 /// Results of runs by the hash of what they depend on. With a file they outlive the process: each
 /// is a line (JSON) that is written when the run ends, so an interrupted job goes on where it was.

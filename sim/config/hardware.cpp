@@ -423,9 +423,13 @@ std::string HardwareConfig::at(std::string_view key) const {
     return origin == origins.end() ? std::string(key) : fmt::format("{}: {}", origin->second, key);
 }
 
-HardwareConfig load_hardware(const std::string& path, const std::vector<Override>& overrides) {
-    YamlNode root = parse_yaml_with_base(path);
-    Faults faults(path);
+HardwareFile::HardwareFile(std::string path)
+    : path_(std::move(path)), root_(std::make_shared<const YamlNode>(parse_yaml_with_base(path_))) {
+}
+
+HardwareConfig HardwareFile::with(const std::vector<Override>& overrides) const {
+    YamlNode root = *root_;
+    Faults faults(path_);
     for (const Override& change : overrides) {
         apply_override(root, change.key, change.value, faults);
     }
@@ -438,8 +442,12 @@ HardwareConfig load_hardware(const std::string& path, const std::vector<Override
     }
     faults.throw_if_any();
     hardware.buffers[static_cast<std::size_t>(Memory::Gm)].align_bytes = 1; // byte addressed
-    hardware.origins = collect_origins(root, path);
+    hardware.origins = collect_origins(root, path_);
     return hardware;
+}
+
+HardwareConfig load_hardware(const std::string& path, const std::vector<Override>& overrides) {
+    return HardwareFile(path).with(overrides);
 }
 
 std::string to_yaml(const HardwareConfig& hardware) {

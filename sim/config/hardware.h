@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -197,6 +198,21 @@ struct HardwareConfig {
 struct Override {
     std::string key;
     std::string value;
+};
+
+struct YamlNode;
+
+/// A hardware file that has been read, to be resolved with different values.
+class HardwareFile {
+  public:
+    /// Throws ConfigError.
+    explicit HardwareFile(std::string path);
+    /// As load_hardware.
+    [[nodiscard]] HardwareConfig with(const std::vector<Override>& overrides) const;
+
+  private:
+    std::string path_;
+    std::shared_ptr<const YamlNode> root_;
 };
 
 /// Reads and validates a hardware file. Throws one ConfigError that lists every fault, each as

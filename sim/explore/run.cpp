@@ -59,7 +59,8 @@ class Evaluating {
   private:
     RecordFile& file_of(std::size_t worker) {
         if (file_ == nullptr) { // a process of its own: always the same worker
-            file_ = std::make_shared<RecordFile>(options_.folder, std::to_string(worker));
+            file_ = std::make_shared<RecordFile>(options_.folder,
+                                                 options_.shard.prefix() + std::to_string(worker));
         }
         return *file_;
     }
@@ -78,8 +79,9 @@ class Run {
         const RunOptions& options,
         const OnProgress& on_progress)
         : sweep_(sweep), sampler_(sampler), options_(options), on_progress_(on_progress),
-          lock_(options.folder), evaluating_(sweep, evaluate, options),
-          pool_(options.pool, evaluating_), own_file_(options.folder, "main") {
+          lock_(options.folder, options.shard.prefix()), evaluating_(sweep, evaluate, options),
+          pool_(options.pool, evaluating_),
+          own_file_(options.folder, options.shard.prefix() + "main") {
         for_each_record(options.folder,
                         {options.version, options.ignore_other_versions},
                         [&](const Record& record) { remember(record); });

@@ -3,6 +3,7 @@
 
 #include "sim/explore/pool.h"
 #include "sim/explore/sampler.h"
+#include "sim/explore/shard.h"
 #include "sim/explore/store.h"
 
 #include <cstdint>
@@ -21,6 +22,7 @@ struct RunOptions {
     std::string version;          ///< of the program: results of others are not taken for its own
     bool ignore_other_versions = false;
     bool retry_failed = false; ///< evaluate again what is there but is not done
+    Shard shard = {};          ///< whose files the results go to; see shard_sampler
     PoolOptions pool;
 };
 

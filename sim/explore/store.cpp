@@ -174,15 +174,22 @@ File::~File() {
     ::close(descriptor_);
 }
 
-FolderLock::FolderLock(const fs::path& folder)
-    : file_(open_file(made_folder(folder) / "lock", O_RDWR)) {
-    if (::flock(file_.descriptor(), LOCK_EX | LOCK_NB) != 0) {
-        throw ConfigError(fmt::format("{}: in use by {}; wait for it, or use another folder",
-                                      folder.string(),
-                                      first_line(folder / "lock")));
+FolderLock::FolderLock(const fs::path& folder, const std::string& part)
+    : file_(open_file(made_folder(folder) / "lock", O_RDWR)),
+      own_(open_file(folder / (part + "lock"), O_RDWR)) {
+    const auto take = [&](const File& file, int how, const std::string& name) {
+        if (::flock(file.descriptor(), how | LOCK_NB) != 0) {
+            throw ConfigError(fmt::format("{}: in use by {}; wait for it, or use another folder",
+                                          folder.string(),
+                                          first_line(folder / name)));
+        }
+    };
+    if (!part.empty()) {
+        take(file_, LOCK_SH, "lock");
     }
-    if (::ftruncate(file_.descriptor(), 0) != 0 ||
-        !write_at_once(file_.descriptor(), this_process())) {
+    take(part.empty() ? file_ : own_, LOCK_EX, part + "lock");
+    if (::ftruncate(own_.descriptor(), 0) != 0 ||
+        !write_at_once(own_.descriptor(), this_process())) {
         throw ConfigError(fmt::format("{}: cannot write to the lock of this folder: {}",
                                       folder.string(),
                                       std::strerror(errno)));

@@ -28,15 +28,17 @@ class File {
     int descriptor_;
 };
 
-/// Keeps other processes from writing to a folder, which is made if it is not there. Lasts until
-/// this object and the processes forked meanwhile are gone.
+/// Keeps other processes from writing to a folder, which is made if it is not there, or to a part
+/// of it. Lasts until this object and the processes forked meanwhile are gone.
 class FolderLock {
   public:
-    /// Throws ConfigError that names the process and host that has the folder.
-    explicit FolderLock(const std::filesystem::path& folder);
+    /// `part`: of the files that begin so; different parts do not exclude each other. Throws
+    /// ConfigError that names the process and host that has the folder.
+    explicit FolderLock(const std::filesystem::path& folder, const std::string& part = "");
 
   private:
     File file_;
+    File own_; ///< the part's
 };
 
 /// The result file of one writer, results-WRITER.jsonl, to which whole lines are added. A line that

@@ -139,6 +139,18 @@ TEST_CASE("store: one process at a time, and the other is named") {
     const FolderLock again(folder / "made" / "deep");
 }
 
+TEST_CASE("store: parts of a folder exclude the whole and themselves, not each other") {
+    const Folder folder;
+    {
+        const FolderLock first(folder / "out", "1of2-");
+        const FolderLock second(folder / "out", "2of2-");
+        CHECK_THROWS_WITH(FolderLock(folder / "out", "2of2-"), Catch::Contains("in use by"));
+        CHECK_THROWS_WITH(FolderLock(folder / "out"), Catch::Contains("in use by"));
+    }
+    const FolderLock whole(folder / "out");
+    CHECK_THROWS_WITH(FolderLock(folder / "out", "1of2-"), Catch::Contains("in use by process"));
+}
+
 TEST_CASE("store: a writer killed at any moment leaves whole lines, but for the last") {
     for (int round = 0; round < 10; ++round) {
         const Folder folder;

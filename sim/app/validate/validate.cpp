@@ -3,6 +3,7 @@
 
 #include "sim/app/process_pool.h"
 #include "sim/base/error.h"
+#include "sim/base/hash.h"
 #include "sim/model/simulation.h"
 
 #include <algorithm>
@@ -247,9 +248,9 @@ std::vector<Comparison> validate(const ValidationJob& job,
         }
         const std::string& hardware = rows[i].hardware;
         if (!hardware_keys.contains(hardware)) {
-            hardware_keys[hardware] = content_hash(config::to_yaml(shelf.get(hardware)));
+            hardware_keys[hardware] = hash_text(config::to_yaml(shelf.get(hardware)));
         }
-        keys[i] = content_hash(key_of(rows[i]), hardware_keys[hardware]);
+        keys[i] = hash_text(key_of(rows[i]), hardware_keys[hardware]);
         if (!store.find(keys[i]) && missing.insert(keys[i]).second) {
             runs.push_back(i);
         }
