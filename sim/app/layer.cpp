@@ -54,7 +54,7 @@ OperatorRun measure(const config::HardwareConfig& hardware, const kernels::Opera
     const observe::RunStatistics run = time_operator(hardware, op);
     const std::int64_t cycles = (run.total - hardware.launch).count();
     return {cycles,
-            run.macs,
+            run.macs(),
             utilization(run, Pipe::Cube, cycles),
             utilization(run, Pipe::Vector, cycles),
             run.gm_bytes_read + run.gm_bytes_written,

@@ -179,7 +179,7 @@ json result_json(const std::vector<Result>& results, const Result& result) {
             {"last_core", statistics.last().info.name},
             {"pipes", pipes_json(statistics.last(), statistics.total)},
             {"overhead_cycles", overhead(result)},
-            {"macs", statistics.macs},
+            {"macs", statistics.macs()},
             {"gm_bytes_read", statistics.gm_bytes_read},
             {"gm_bytes_written", statistics.gm_bytes_written},
             {"hbm_bytes", statistics.hbm_bytes},

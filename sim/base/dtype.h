@@ -31,8 +31,9 @@ struct DTypeInfo {
     std::int64_t bits; ///< of one element in memory
     bool integer;      ///< two's complement
 };
+inline constexpr std::size_t kDTypeCount = 11;
 /// By DType.
-inline constexpr std::array<DTypeInfo, 11> kDTypeInfo{{
+inline constexpr std::array<DTypeInfo, kDTypeCount> kDTypeInfo{{
     {"fp32", 32, false},
     {"tf32", 32, false},
     {"fp16", 16, false},

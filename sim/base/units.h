@@ -26,6 +26,10 @@ constexpr std::string_view to_string(Memory memory) {
     return kMemoryNames[static_cast<std::size_t>(memory)];
 }
 
+/// Those of a core, in the order of the hardware files.
+inline constexpr std::array kLocalMemories{
+    Memory::L1, Memory::L0a, Memory::L0b, Memory::L0c, Memory::Ub};
+
 /// ceil(a / b) for non-negative a and positive b.
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
     return (a + b - 1) / b;

@@ -2,6 +2,7 @@
 #include "sim/isa/instruction.h"
 
 #include "sim/base/error.h"
+#include "sim/isa/see_tiles.h"
 
 #include <algorithm>
 #include <cmath>
@@ -429,42 +430,14 @@ std::string to_text(const Instruction& instruction) {
         instruction);
 }
 
-namespace {
-
-/// `accesses`, and the element an immediate was read from.
-template <class Op> Accesses with_scalar(const Op& op, Accesses accesses) {
-    if (op.scalar.rows > 0) {
-        accesses.list[accesses.count++] = {&op.scalar};
-    }
-    return accesses;
-}
-
-} // namespace
-
 Accesses accesses(const Instruction& instruction) {
     return std::visit(
-        [](const auto& op) -> Accesses {
-            if constexpr (requires {
-                              op.scalar;
-                              op.from;
-                          }) {
-                return with_scalar(op, {{{{&op.from}, {&op.to, true}}}, 2});
-            } else if constexpr (requires { op.scalar; }) {
-                return with_scalar(op, {{{{&op.to, true}}}, 1});
-            } else if constexpr (requires { op.c; }) {
-                return {{{{&op.a}, {&op.b}, {&op.c, true}}}, 3};
-            } else if constexpr (requires { op.a; }) {
-                return {{{{&op.a}, {&op.b}, {&op.to, true}}}, 3};
-            } else if constexpr (
-                requires { op.from.dtype; } && !requires { op.to; }) {
-                return {{{{&op.from}}}, 1};
-            } else if constexpr (requires { op.from.dtype; }) {
-                return {{{{&op.from}, {&op.to, true}}}, 2};
-            } else if constexpr (requires { op.to.dtype; }) {
-                return {{{{&op.to, true}}}, 1};
-            } else {
-                return {}; // a flag
-            }
+        [](const auto& op) {
+            Accesses accesses;
+            see_tiles(op, [&](const Tile& tile, bool write) {
+                accesses.list[accesses.count++] = {&tile, write};
+            });
+            return accesses;
         },
         instruction);
 }
@@ -510,40 +483,27 @@ const config::LinkConfig& link_of(const Instruction& instruction,
 Pipe pipe_of(const Instruction& instruction, const config::HardwareConfig& hardware) {
     return std::visit(
         Overloaded{
-            [&](const Copy& op) { return link_of(instruction, op.to, op.from, hardware).pipe; },
-            [&](const Fixpipe& op) { return link_of(instruction, op.to, op.from, hardware).pipe; },
-            [](const Mmad&) { return Pipe::Cube; },
-            [](const VectorBinary&) { return Pipe::Vector; },
-            [](const VectorUnary&) { return Pipe::Vector; },
-            [](const Vcmax&) { return Pipe::Vector; },
-            [](const Vcadd&) { return Pipe::Vector; },
-            [](const VectorBlocks&) { return Pipe::Vector; },
-            [](const Vbrcb&) { return Pipe::Vector; },
-            [](const Vcast&) { return Pipe::Vector; },
-            [](const Vtranspose&) { return Pipe::Vector; },
-            [](const Vdup&) { return Pipe::Vector; },
-            [](const SetFlag& op) { return op.from; },
-            [](const WaitFlag& op) { return op.to; },
-            [](const CrossSet& op) { return op.pipe; },
-            [](const CrossWait& op) { return op.pipe; },
-            [](const PipeBarrier& op) { return op.pipe; },
-            [](const BarrierAll&) { return Pipe::Scalar; },
-            [](const SyncAll&) { return Pipe::Scalar; },
-            [](const ScalarWork&) { return Pipe::Scalar; },
-            [](const ScalarLoad&) { return Pipe::Scalar; },
-            [](const ScalarStore&) { return Pipe::Scalar; },
-        },
+            [&](const Copy& op) {
+        return link_of(instruction, op.to, op.from, hardware).pipe; },
+            [&](const Fixpipe& op) {
+        return link_of(instruction, op.to, op.from, hardware).pipe; },
+            [](const Mmad&) {
+        return Pipe::Cube; },
+            []<class Op>(const Op&) requires is_vector<Op> { return Pipe::Vector;
+}
+, [](const SetFlag& op) { return op.from; }, [](const WaitFlag& op) { return op.to; },
+    [](const CrossSet& op) { return op.pipe; }, [](const CrossWait& op) { return op.pipe; },
+    [](const PipeBarrier& op) { return op.pipe; }, [](const BarrierAll&) { return Pipe::Scalar; },
+    [](const SyncAll&) { return Pipe::Scalar; }, [](const ScalarWork&) { return Pipe::Scalar; },
+    [](const ScalarLoad&) { return Pipe::Scalar; }, [](const ScalarStore&) { return Pipe::Scalar; },
+} // namespace npusim::isa
+,
         instruction);
 }
 
 void check(const Instruction& instruction, const config::HardwareConfig& hardware) {
     const Checker checker(instruction, hardware);
     std::visit([&](const auto& op) { check_op(op, checker); }, instruction);
-}
-
-std::int64_t macs(const Instruction& instruction) {
-    const auto* op = std::get_if<Mmad>(&instruction);
-    return op == nullptr ? 0 : op->a.rows * op->a.cols * op->b.cols;
 }
 
 std::vector<OpDoc> op_reference() {

@@ -51,9 +51,6 @@ Pipe pipe_of(const Instruction& instruction, const config::HardwareConfig& hardw
 /// of the hardware file where there is one, op, operand, value and what is allowed.
 void check(const Instruction& instruction, const config::HardwareConfig& hardware);
 
-/// Multiply-accumulates done on the cube; 0 for anything but mmad.
-std::int64_t macs(const Instruction& instruction);
-
 struct OpDoc {
     std::string_view name;
     std::string_view doc;

@@ -65,6 +65,14 @@ inline constexpr bool is_sync =
     std::is_same_v<Op, CrossWait> || std::is_same_v<Op, PipeBarrier> ||
     std::is_same_v<Op, BarrierAll> || std::is_same_v<Op, SyncAll>;
 
+/// Whether an op is one of the vector unit.
+template <class Op>
+inline constexpr bool is_vector =
+    std::is_base_of_v<VectorBinary, Op> || std::is_base_of_v<VectorUnary, Op> ||
+    std::is_base_of_v<VectorBlocks, Op> || std::is_same_v<Op, Vcmax> || std::is_same_v<Op, Vcadd> ||
+    std::is_same_v<Op, Vbrcb> || std::is_same_v<Op, Vcast> || std::is_same_v<Op, Vtranspose> ||
+    std::is_same_v<Op, Vdup>;
+
 /// Combines lambdas into one visitor.
 template <class... F> struct Overloaded : F... { using F::operator()...; };
 template <class... F> Overloaded(F...) -> Overloaded<F...>;

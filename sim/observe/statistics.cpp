@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/observe/statistics.h"
 
-#include "sim/isa/instruction.h"
-
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
 namespace npusim::observe {
@@ -16,6 +15,17 @@ const CoreStatistics& RunStatistics::last() const {
     return *std::max_element(cores.begin(), cores.end(), [](const auto& a, const auto& b) {
         return a.finish < b.finish;
     });
+}
+
+std::int64_t RunStatistics::macs() const {
+    return std::accumulate(work.macs.begin(), work.macs.end(), std::int64_t{0});
+}
+
+std::int64_t RunStatistics::scalar_busy() const {
+    return std::transform_reduce(
+        cores.begin(), cores.end(), std::int64_t{0}, std::plus<>(), [](const CoreStatistics& core) {
+            return core.pipes[static_cast<std::size_t>(Pipe::Scalar)].busy();
+        });
 }
 
 Cycles Overlap::add(std::size_t series, Cycles start, Cycles end) {
@@ -41,10 +51,13 @@ void Overlap::forget(Cycles now) {
 
 void StatisticsCollector::on_begin(const std::vector<CoreInfo>& cores) {
     run_ = {};
+    overlaps_.clear();
     for (const CoreInfo& info : cores) {
         run_.cores.push_back({info, {}, {}, {}});
+        const auto has = [&](Pipe pipe) { return std::ranges::count(info.pipes, pipe) > 0; };
+        overlaps_.push_back(has(Pipe::Cube) && has(Pipe::Vector) ? std::optional<Overlap>(Overlap{})
+                                                                 : std::nullopt);
     }
-    overlaps_.assign(cores.size(), {});
 }
 
 void StatisticsCollector::on_span(const Span& span) {
@@ -56,11 +69,12 @@ void StatisticsCollector::on_span(const Span& span) {
         return;
     }
     ++pipe.instructions;
-    run_.macs += isa::macs(*span.instruction);
+    isa::add_work(*span.instruction, run_.work);
     if (span.pipe == Pipe::Cube || span.pipe == Pipe::Vector) {
-        const Cycles shared =
-            overlaps_[span.core].add(span.pipe == Pipe::Cube ? 0 : 1, span.start, span.end);
-        core.arithmetic += span.end - span.start - shared;
+        std::optional<Overlap>& overlap = overlaps_[span.core];
+        const std::size_t series = span.pipe == Pipe::Cube ? 0 : 1;
+        core.arithmetic += span.end - span.start -
+                           (overlap ? overlap->add(series, span.start, span.end) : Cycles{});
     }
 }
 

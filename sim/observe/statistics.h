@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "sim/isa/work.h"
 #include "sim/observe/observer.h"
 
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 namespace npusim::observe {
@@ -36,8 +38,12 @@ struct RunStatistics {
     std::int64_t gm_bytes_read = 0;
     std::int64_t gm_bytes_written = 0;
     std::int64_t hbm_bytes = 0; ///< of those, what goes past L2
-    std::int64_t macs = 0;      ///< multiply-accumulates on the cube
+    isa::Work work;             ///< of cube, vector unit and transfers
 
+    /// Multiply-accumulates on the cube.
+    [[nodiscard]] std::int64_t macs() const;
+    /// Cycles in which a scalar unit is at work, of all cores.
+    [[nodiscard]] std::int64_t scalar_busy() const;
     /// The core that finished last.
     [[nodiscard]] const CoreStatistics& last() const;
 };
@@ -65,7 +71,11 @@ class StatisticsCollector : public Observer {
   public:
     void on_begin(const std::vector<CoreInfo>& cores) override;
     void on_span(const Span& span) override;
-    void on_time(std::size_t core, Cycles now) override { overlaps_[core].forget(now); }
+    void on_time(std::size_t core, Cycles now) override {
+        if (overlaps_[core]) {
+            overlaps_[core]->forget(now);
+        }
+    }
     void on_gm(const GmAccess& access) override;
     void on_end(Cycles total) override { run_.total = total; }
 
@@ -73,7 +83,8 @@ class StatisticsCollector : public Observer {
 
   private:
     RunStatistics run_;
-    std::vector<Overlap> overlaps_; ///< of cube and vector unit, by core
+    /// Of cube and vector unit, by core; none where a core has one of them, or neither.
+    std::vector<std::optional<Overlap>> overlaps_;
 };
 
 } // namespace npusim::observe
