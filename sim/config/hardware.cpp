@@ -4,9 +4,13 @@
 #include "sim/base/error.h"
 #include "sim/config/yaml_reader.h"
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
+#include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <ranges>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -17,7 +21,7 @@ namespace {
 
 constexpr std::array<std::string_view, 2> kCompositionNames{"split", "fused"}; // as Composition
 constexpr std::array<std::string_view, 2> kNoYes{"no", "yes"};                 // as bool
-constexpr std::array kLocalMemories{Memory::L1, Memory::L0a, Memory::L0b, Memory::L0c, Memory::Ub};
+constexpr std::string_view kTechnology = "technology"; // the key, and the folder of what it names
 constexpr std::int64_t kKiB = 1024;
 constexpr std::int64_t kMiB = 1024 * kKiB;
 constexpr std::int64_t kGiB = 1024 * kMiB;
@@ -28,6 +32,10 @@ constexpr Range<std::int64_t> kBlock{1, 256};       ///< side of a cube block
 constexpr Range<std::int64_t> kFlagIds{1, 64};
 constexpr std::int64_t kMaxLines = 64; ///< of a granule of L2
 constexpr Range<std::int64_t> kAlign{1, 4 * kKiB};
+constexpr Range<double> kPicojoules{1e-6, 1e6};
+constexpr Range<double> kSquareMicrometres{1e-6, 1e9};
+
+constexpr Memory kL2 = Memory::Gm; ///< whose entry among the areas of memories is that of L2
 
 // One describe() per struct lists its keys, in file order, with what each may hold. YamlReader and
 // YamlWriter are the two kinds of `io`. Static rather than unnamed, to be found by argument type.
@@ -118,6 +126,55 @@ template <class Io> static void describe(Io& io, SyncConfig& sync) {
     io.integer("cross_flag_ids", sync.cross_flag_ids, kFlagIds);
 }
 
+template <class Io>
+static void describe_by_dtype(Io& io, std::string_view key, PerDType& values, Range<double> range) {
+    io.section(key, [&](Io& entries) {
+        for (std::size_t i = 0; i < kDTypeCount; ++i) {
+            entries.real(kDTypeInfo[i].name, values[i], range);
+        }
+    });
+}
+
+template <class Io> static void describe(Io& io, AccessEnergy& energy) {
+    io.real("read", energy.read, kPicojoules);
+    io.real("write", energy.write, kPicojoules);
+}
+
+template <class Io> static void describe(Io& io, SramEnergy& energy) {
+    io.bytes("size", energy.size_bytes, {1, 1 * kGiB});
+    describe(io, static_cast<AccessEnergy&>(energy));
+}
+
+template <class Io> static void describe(Io& io, EnergyConfig& energy) {
+    describe_by_dtype(io, "mac", energy.mac, kPicojoules);
+    describe_by_dtype(io, "vector", energy.vector, kPicojoules);
+    io.real("scalar", energy.scalar, kPicojoules);
+    io.list("sram", energy.sram);
+    io.object("l2", energy.l2);
+    io.real("hbm", energy.hbm, kPicojoules);
+}
+
+template <class Io> static void describe(Io& io, AreaConfig& area) {
+    describe_by_dtype(io, "mac", area.mac, kSquareMicrometres);
+    io.real("vector", area.vector, kSquareMicrometres);
+    io.real("scalar", area.scalar, kSquareMicrometres);
+    io.real("transfer", area.transfer, kSquareMicrometres);
+    io.section("sram", [&](Io& sram) {
+        for (const Memory memory : kLocalMemories) {
+            sram.real(
+                to_string(memory), area.sram[static_cast<std::size_t>(memory)], kSquareMicrometres);
+        }
+        sram.real("l2", area.sram[static_cast<std::size_t>(kL2)], kSquareMicrometres);
+    });
+}
+
+template <class Io> static void describe(Io& io, TechnologyConfig& technology) {
+    io.text("node", technology.node, 64);
+    io.object("energy_pj", technology.energy);
+    io.object("area_um2", technology.area);
+    io.real("static_w_per_mm2", technology.static_watts_per_mm2, {0, 100});
+}
+
 template <class Io> static void describe(Io& io, HardwareConfig& hardware) {
     io.text("name", hardware.name, 64);
     io.text("description", hardware.description, 4096);
@@ -137,6 +194,7 @@ template <class Io> static void describe(Io& io, HardwareConfig& hardware) {
     io.list("links", hardware.links);
     io.object("gm", hardware.gm);
     io.object("sync", hardware.sync);
+    io.optional("technology", hardware.technology);
 }
 
 namespace {
@@ -184,6 +242,11 @@ class YamlWriter {
     }
     template <class T> void object(std::string_view key, T& value) {
         section(key, [&](YamlWriter& io) { describe(io, value); });
+    }
+    template <class T> void optional(std::string_view key, std::optional<T>& value) {
+        if (value) {
+            object(key, *value);
+        }
     }
     template <class Name, class T>
     void entries(std::string_view key, std::map<Name, T>& values, std::span<const Name> allowed) {
@@ -251,6 +314,7 @@ class Validator {
         check_links();
         check_required_links();
         check_gm();
+        check_technology();
     }
 
   private:
@@ -383,12 +447,57 @@ class Validator {
         }
     }
 
+    void check_technology() {
+        if (!hardware_.technology) {
+            return;
+        }
+        const std::vector<SramEnergy>& sram = hardware_.technology->energy.sram;
+        if (sram.empty()) {
+            fault("technology.energy_pj.sram", "empty (allowed: one or more sizes)");
+        }
+        for (std::size_t i = 1; i < sram.size(); ++i) {
+            if (sram[i].size_bytes <= sram[i - 1].size_bytes) {
+                fault(fmt::format("technology.energy_pj.sram.{}.size", i),
+                      fmt::format("{} does not come after {}",
+                                  format_bytes(sram[i].size_bytes),
+                                  format_bytes(sram[i - 1].size_bytes)));
+            }
+        }
+    }
+
     const HardwareConfig& hardware_;
     const YamlNode& root_;
     Faults& faults_;
 };
 
+/// Puts the content of the technology file where its name stands. What `--set` says of the name
+/// comes before that, and of single values after it.
+void resolve_technology(YamlNode& root, const std::string& path) {
+    YamlNode* technology = root.find(kTechnology);
+    if (technology != nullptr && technology->kind == YamlNode::Kind::Scalar) {
+        const std::string& written_in =
+            technology->origin.file.empty() ? path : technology->origin.file;
+        include_yaml(*technology,
+                     kTechnology,
+                     std::filesystem::path(written_in).parent_path() / ".." / kTechnology,
+                     path);
+    }
+}
+
 } // namespace
+
+AccessEnergy EnergyConfig::buffer(std::int64_t size_bytes) const {
+    const auto above = std::ranges::lower_bound(sram, size_bytes, {}, &SramEnergy::size_bytes);
+    if (above == sram.begin() || above == sram.end()) {
+        return above == sram.end() ? sram.back() : sram.front();
+    }
+    const SramEnergy& below = *std::prev(above);
+    const auto ratio = [&](std::int64_t size) {
+        return std::log(static_cast<double>(size) / static_cast<double>(below.size_bytes));
+    };
+    const double share = ratio(size_bytes) / ratio(above->size_bytes);
+    return {std::lerp(below.read, above->read, share), std::lerp(below.write, above->write, share)};
+}
 
 const LinkConfig* HardwareConfig::link(Memory from, Memory to) const {
     for (const LinkConfig& link : links) {
@@ -423,15 +532,28 @@ std::string HardwareConfig::at(std::string_view key) const {
     return origin == origins.end() ? std::string(key) : fmt::format("{}: {}", origin->second, key);
 }
 
-HardwareFile::HardwareFile(std::string path)
-    : path_(std::move(path)), root_(std::make_shared<const YamlNode>(parse_yaml_with_base(path_))) {
+HardwareFile::HardwareFile(std::string path) : path_(std::move(path)) {
+    YamlNode root = parse_yaml_with_base(path_);
+    root_ = std::make_shared<const YamlNode>(root);
+    resolve_technology(root, path_);
+    whole_ = std::make_shared<const YamlNode>(std::move(root));
 }
 
 HardwareConfig HardwareFile::with(const std::vector<Override>& overrides) const {
-    YamlNode root = *root_;
+    const auto names_technology = [](const Override& change) { return change.key == kTechnology; };
     Faults faults(path_);
+    YamlNode root = *whole_;
+    if (std::ranges::any_of(overrides, names_technology)) {
+        root = *root_;
+        for (const Override& change : overrides | std::views::filter(names_technology)) {
+            apply_override(root, change.key, change.value, faults);
+        }
+        resolve_technology(root, path_);
+    }
     for (const Override& change : overrides) {
-        apply_override(root, change.key, change.value, faults);
+        if (!names_technology(change)) {
+            apply_override(root, change.key, change.value, faults);
+        }
     }
     HardwareConfig hardware;
     YamlReader reader(root, "", faults);

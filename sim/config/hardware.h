@@ -4,6 +4,7 @@
 #include "sim/base/cycles.h"
 #include "sim/base/dtype.h"
 #include "sim/base/units.h"
+#include "sim/config/technology.h"
 
 #include <array>
 #include <cstdint>
@@ -179,6 +180,7 @@ struct HardwareConfig {
     std::vector<LinkConfig> links;
     GmConfig gm;
     SyncConfig sync;
+    std::optional<TechnologyConfig> technology; ///< without it a run has no energy and no area
     /// Where each key was written, by key path: "file:line:column" or "--set key=value".
     std::map<std::string, std::string, std::less<>> origins;
 
@@ -213,10 +215,12 @@ class HardwareFile {
   private:
     std::string path_;
     std::shared_ptr<const YamlNode> root_;
+    std::shared_ptr<const YamlNode> whole_; ///< with the technology it names
 };
 
-/// Reads and validates a hardware file. Throws one ConfigError that lists every fault, each as
-/// `file:line:column: key.path: value ... (allowed: ...)`.
+/// Reads and validates a hardware file. `technology: NAME` in it stands for what
+/// ../technology/NAME.yaml holds, seen from the folder it is in. Throws one ConfigError that lists
+/// every fault, each as `file:line:column: key.path: value ... (allowed: ...)`.
 HardwareConfig load_hardware(const std::string& path, const std::vector<Override>& overrides = {});
 
 /// The fully resolved config as YAML text with keys in fixed order (input of the config hash).

@@ -240,6 +240,10 @@ const YamlNode* YamlNode::find(std::string_view key) const {
     return at == keys.end() ? nullptr : &items[static_cast<std::size_t>(at - keys.begin())];
 }
 
+YamlNode* YamlNode::find(std::string_view key) {
+    return const_cast<YamlNode*>(std::as_const(*this).find(key)); // NOLINT(*-const-cast): ours
+}
+
 const YamlNode* YamlNode::find_path(std::string_view dotted_path) const {
     const YamlNode* node = this;
     while (node != nullptr && !dotted_path.empty()) {
@@ -362,10 +366,16 @@ namespace {
 
 constexpr int kMaxBases = 8; ///< a chain longer than this goes in a circle
 
+/// Says of all under `node` that it was written in `file`, but for what a file it builds on holds.
 void set_file(YamlNode& node, const std::string& file) {
-    node.origin.file = file;
+    const auto set = [&](Origin& origin) {
+        if (origin.file.empty()) {
+            origin.file = file;
+        }
+    };
+    set(node.origin);
     for (YamlKey& key : node.keys) {
-        key.origin.file = file;
+        set(key.origin);
     }
     for (YamlNode& item : node.items) {
         set_file(item, file);
@@ -408,6 +418,24 @@ void merge(YamlNode& base, const YamlNode& change) {
     }
 }
 
+/// The file in `folder` that `name`, the value of `key` in the file `path`, stands for. Throws
+/// ConfigError if there is none.
+std::filesystem::path named_file(const YamlNode& name,
+                                 std::string_view key,
+                                 const std::filesystem::path& folder,
+                                 const std::string& path,
+                                 std::string_view place) {
+    const std::filesystem::path file = folder / (name.text + ".yaml");
+    if (name.kind != YamlNode::Kind::Scalar || !std::filesystem::exists(file)) {
+        Faults faults(path);
+        faults.add(name.origin,
+                   key,
+                   fmt::format("got {} (allowed: the name of a file {})", shown(name), place));
+        faults.throw_if_any();
+    }
+    return file;
+}
+
 YamlNode parse_with_base(const std::string& path, int depth) {
     YamlNode root = parse_yaml_file(path);
     const auto key = std::ranges::find(root.keys, std::string("base"), &YamlKey::text);
@@ -416,26 +444,15 @@ YamlNode parse_with_base(const std::string& path, int depth) {
     }
     const auto index = key - root.keys.begin();
     const YamlNode value = root.items[static_cast<std::size_t>(index)];
-    const std::filesystem::path file =
-        std::filesystem::path(path).parent_path() / (value.text + ".yaml");
-    Faults faults(path);
-    if (value.kind != YamlNode::Kind::Scalar || !std::filesystem::exists(file)) {
-        faults.add(value.origin,
-                   "base",
-                   "got " + shown(value) + " (allowed: the name of a file beside this one)");
-    } else if (depth == kMaxBases) {
+    const std::filesystem::path file = named_file(
+        value, "base", std::filesystem::path(path).parent_path(), path, "beside this one");
+    if (depth == kMaxBases) {
+        Faults faults(path);
         faults.add(value.origin, "base", "goes in a circle");
+        faults.throw_if_any();
     }
-    faults.throw_if_any();
     YamlNode base = parse_with_base(file.string(), depth + 1);
-    for (YamlNode& item : base.items) {
-        if (item.origin.file.empty()) {
-            set_file(item, file.string());
-        }
-    }
-    for (YamlKey& of_base : base.keys) {
-        of_base.origin.file = of_base.origin.file.empty() ? file.string() : of_base.origin.file;
-    }
+    set_file(base, file.string());
     root.keys.erase(root.keys.begin() + index);
     root.items.erase(root.items.begin() + index);
     merge(base, root);
@@ -446,6 +463,18 @@ YamlNode parse_with_base(const std::string& path, int depth) {
 
 YamlNode parse_yaml_with_base(const std::string& path) {
     return parse_with_base(path, 0);
+}
+
+void include_yaml(YamlNode& node,
+                  std::string_view key,
+                  const std::filesystem::path& folder,
+                  const std::string& file) {
+    const std::filesystem::path path =
+        named_file(node, key, folder, file, "in " + folder.lexically_normal().string())
+            .lexically_normal();
+    YamlNode included = parse_yaml_with_base(path.string());
+    set_file(included, path.string());
+    node = std::move(included);
 }
 
 void apply_override(YamlNode& root,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
@@ -43,6 +44,7 @@ struct YamlNode {
 
     /// The value of the first key called `key`, or nullptr.
     [[nodiscard]] const YamlNode* find(std::string_view key) const;
+    [[nodiscard]] YamlNode* find(std::string_view key);
     /// The node at a path of keys, or nullptr. Elements of a list go by their `item_name`.
     [[nodiscard]] const YamlNode* find_path(std::string_view dotted_path) const;
 };
@@ -84,6 +86,13 @@ YamlNode parse_yaml_file(const std::string& path);
 /// its own values replace those of the base. Elements of lists with `from` and `to` are matched by
 /// these, other lists are replaced as a whole. Throws ConfigError.
 YamlNode parse_yaml_with_base(const std::string& path);
+
+/// Replaces `node`, the name under `key` in `file`, by what the file of that name in `folder`
+/// holds, with the one it builds on. Throws ConfigError.
+void include_yaml(YamlNode& node,
+                  std::string_view key,
+                  const std::filesystem::path& folder,
+                  const std::string& file);
 
 /// Puts `value` at a dotted path such as `cube.startup_cycles` or `links.gm->ub.startup_cycles`.
 /// A key that is not there is added, for the reader to judge.
@@ -135,6 +144,12 @@ class YamlReader {
     }
     template <class T> void object(std::string_view key, T& out) {
         section(key, [&](YamlReader& io) { describe(io, out); });
+    }
+    /// A nested map that may be left out.
+    template <class T> void optional(std::string_view key, std::optional<T>& out) {
+        if (has(key)) {
+            object(key, out.emplace());
+        }
     }
     /// A nested map with an entry of its own for at least one of `allowed`.
     template <class Name, class T>

@@ -53,15 +53,16 @@ std::string Shard::prefix() const {
 
 Shard parse_shard(const std::string& text) {
     const std::size_t slash = text.find('/');
-    const auto index = number_from<std::uint64_t>(text.substr(0, slash));
-    const auto count = slash == std::string::npos
-                           ? std::nullopt
-                           : number_from<std::uint64_t>(text.substr(slash + 1));
-    if (!index || !count || *index < 1 || *index > *count) {
+    const std::string_view all = text;
+    const auto index = number_from<std::uint64_t>(all.substr(0, slash)).value_or(0);
+    const auto count =
+        number_from<std::uint64_t>(slash == std::string::npos ? "" : all.substr(slash + 1))
+            .value_or(0);
+    if (index < 1 || index > count) {
         throw ConfigError(
             fmt::format("--shard {}: (allowed: I/N with I from 1 to N, such as 2/8)", text));
     }
-    return {*index, *count};
+    return {index, count};
 }
 
 std::unique_ptr<Sampler>

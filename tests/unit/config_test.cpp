@@ -18,6 +18,7 @@ namespace {
 
 const std::string kConfigs = std::string(NPUSIM_SOURCE_DIR) + "/configs/hardware/";
 const std::string kAscend = kConfigs + "ascend-910b.yaml";
+const std::string kTechnology = std::string(NPUSIM_SOURCE_DIR) + "/configs/technology/n7.yaml";
 
 /// A hardware file that lives as long as the object.
 class TempFile {
@@ -129,8 +130,12 @@ TEST_CASE("control characters and quotes in text survive writing") {
 }
 
 TEST_CASE("every number of a shipped file names its source") {
+    std::vector<std::filesystem::path> files{kTechnology};
     for (const auto& entry : std::filesystem::directory_iterator(kConfigs)) {
-        std::ifstream stream(entry.path());
+        files.push_back(entry.path());
+    }
+    for (const std::filesystem::path& path : files) {
+        std::ifstream stream(path);
         std::string line;
         while (std::getline(stream, line)) {
             const std::string code = line.substr(0, line.find('#'));
@@ -142,7 +147,7 @@ TEST_CASE("every number of a shipped file names its source") {
                 code.find("pipe:") != std::string::npos) {
                 continue;
             }
-            INFO(entry.path() << ": " << line);
+            INFO(path << ": " << line);
             const std::string comment = line.substr(code.size());
             CHECK((comment.starts_with("# [") || comment.starts_with("# estimate")));
         }
@@ -331,7 +336,7 @@ TEST_CASE("a cube has the formats its file lists, at least one") {
     CHECK(ascend.cube.format_names() == "fp32, fp16, bf16, int8, int4");
     CHECK(ascend.cube_format(DType::Int8).accumulator == DType::Int32);
     CHECK_THROWS_WITH(ascend.cube_format(DType::Fp8E4m3),
-                      kAscend + ":36:3: cube.formats: no format fp8e4m3 "
+                      kAscend + ":37:3: cube.formats: no format fp8e4m3 "
                                 "(allowed: fp32, fp16, bf16, int8, int4)");
     const HardwareConfig fused = load_hardware(kConfigs + "fused-local.yaml");
     for (const DType dtype : kDTypes) {
@@ -394,13 +399,68 @@ TEST_CASE("GM lines are powers of two and the L2 is no larger than GM") {
 
 namespace npusim::config {
 
+TEST_CASE("a technology is read from its own file, and errors name that") {
+    const test::Scratch scratch;
+    std::filesystem::create_directories(scratch.path() / "hardware");
+    std::filesystem::create_directories(scratch.path() / "technology");
+    std::ifstream shipped(kTechnology);
+    const std::string n7{std::istreambuf_iterator<char>(shipped), {}};
+    scratch.write("technology/mine.yaml", n7);
+    scratch.write("technology/more.yaml", "base: mine\nstatic_w_per_mm2: 0.5\n");
+    scratch.write("technology/wrong.yaml", replaced(n7, "fp32: 1.69", "fp32: 0"));
+    const std::string valid = valid_text();
+    const std::string bare = valid.substr(0, valid.find("technology:"));
+    const auto file = [&](const std::string& last) {
+        return scratch.write("hardware/hw.yaml", bare + last).string();
+    };
+    CHECK_FALSE(load_hardware(file("")).technology);
+    CHECK(to_yaml(load_hardware(file("technology: mine\n"))) == valid);
+    const HardwareConfig more = load_hardware(file("technology: more\n"));
+    CHECK(more.technology->static_watts_per_mm2 == 0.5);
+    CHECK(more.technology->energy.hbm == load_hardware(kAscend).technology->energy.hbm);
+    CHECK_THAT(more.at("technology.static_w_per_mm2"),
+               Catch::Contains("technology/more.yaml:2:19"));
+    CHECK_THAT(more.at("technology.energy_pj.hbm"), Catch::Contains("technology/mine.yaml:"));
+    CHECK_THAT(load_error(file("technology: wrong\n")),
+               Catch::Contains("technology/wrong.yaml:") &&
+                   Catch::Contains(": technology.energy_pj.mac.fp32: got 0, out of range"));
+    CHECK_THAT(load_error(file("technology: n5\n")),
+               Catch::Contains(": technology: got n5 (allowed: the name of a file in " +
+                               (scratch.path() / "technology").string()));
+    CHECK_THAT(load_error(file("technology:\n  node: none\n")),
+               Catch::Contains(": technology.energy_pj: missing"));
+}
+
+TEST_CASE("overrides name another technology, and single values of it") {
+    const HardwareConfig hardware =
+        load_hardware(kAscend,
+                      {{"technology.energy_pj.mac.fp16", "0.3"},
+                       {"technology.energy_pj.sram.2.read", "2"},
+                       {"technology", kTechnology.substr(0, kTechnology.rfind('.'))}});
+    CHECK(hardware.technology->energy.mac[static_cast<std::size_t>(DType::Fp16)] == 0.3);
+    CHECK(hardware.technology->energy.sram[2].read == 2);
+    CHECK(hardware.technology->energy.sram[2].write == 1.75);
+    CHECK(
+        set_error("technology.energy_pj.mac.fp16", "inf") ==
+        "--set technology.energy_pj.mac.fp16=inf: technology.energy_pj.mac.fp16: got inf, needs a "
+        "decimal number (allowed: 1e-06..1000000)");
+    CHECK(
+        set_error("technology.area_um2.mac.fp17", "1") ==
+        "--set technology.area_um2.mac.fp17=1: technology.area_um2.mac.fp17: unknown key (did you "
+        "mean 'fp16'?)");
+    CHECK(
+        set_error("technology.energy_pj.sram.1.size", "8KiB") ==
+        "--set technology.energy_pj.sram.1.size=8KiB: technology.energy_pj.sram.1.size: 8KiB does "
+        "not come after 8KiB");
+}
+
 TEST_CASE("a file builds on another one: keys and links of its own replace those of the base") {
     const test::Scratch scratch;
     const auto write = [&](const std::string& name, const std::string& text) {
         std::ofstream(scratch.path() / (name + ".yaml")) << text;
         return (scratch.path() / (name + ".yaml")).string();
     };
-    std::filesystem::copy_file(kAscend, scratch.path() / "ascend.yaml");
+    write("ascend", valid_text());
     const std::string mine = write("mine",
                                    "base: ascend\nname: mine\nclock_mhz: 1000\nlinks:\n"
                                    "  - {from: gm, to: ub, pipe: mte2, bytes_per_cycle: 64, "
