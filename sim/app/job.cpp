@@ -221,6 +221,8 @@ Result run(const config::HardwareConfig& hardware,
     result.launch = hardware.launch;
     result.problem = workload.problem;
     result.statistics = statistics.result();
+    result.energy = physical::energy_of(result.statistics, hardware);
+    result.area = physical::area_of(hardware);
     result.config_hash = hash_of(identity(hardware, request, problem));
     result.peak_gflops = cube_peak_gflops(hardware, problem.dtype);
     result.peak_gbps = hardware.gm.hbm_bytes_per_cycle * hardware.clock_mhz * 1e-3;

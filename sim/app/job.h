@@ -7,6 +7,8 @@
 #include "sim/config/hardware.h"
 #include "sim/observe/observer.h"
 #include "sim/observe/statistics.h"
+#include "sim/physical/area.h"
+#include "sim/physical/energy.h"
 
 #include <cstdint>
 #include <map>
@@ -57,6 +59,8 @@ struct Result {
     Cycles launch; ///< of `statistics.total`, before anything runs
     kernels::Problem problem;
     observe::RunStatistics statistics;
+    std::optional<physical::Energy> energy;    ///< absent where the hardware has no technology
+    std::optional<physical::Area> area;        ///< the same
     std::optional<inverse::Accuracy> accuracy; ///< absent in a timing-only run
     std::vector<inverse::CaseAccuracy> cases;  ///< of the input; empty in a timing-only run
     std::vector<StepNumerics> steps;           ///< empty in a timing-only run

@@ -6,6 +6,7 @@
 #include "sim/app/report_parts.h"
 #include "sim/app/select_report.h"
 #include "sim/base/error.h"
+#include "sim/physical/energy.h"
 
 #include <algorithm>
 #include <cstring>
@@ -51,14 +52,17 @@ std::vector<LayerKind> layer_kinds(const Decoder& decoder,
 }
 
 OperatorRun measure(const config::HardwareConfig& hardware, const kernels::Operator& op) {
-    const observe::RunStatistics run = time_operator(hardware, op);
-    const std::int64_t cycles = (run.total - hardware.launch).count();
+    observe::RunStatistics run = time_operator(hardware, op);
+    run.total = run.total - hardware.launch;
+    const std::int64_t cycles = run.total.count();
+    const std::optional<physical::Energy> energy = physical::energy_of(run, hardware);
     return {cycles,
             run.macs(),
             utilization(run, Pipe::Cube, cycles),
             utilization(run, Pipe::Vector, cycles),
             run.gm_bytes_read + run.gm_bytes_written,
-            run.hbm_bytes};
+            run.hbm_bytes,
+            energy ? energy->joules() : 0};
 }
 
 /// As bytes, to pass between processes of one program.
@@ -91,6 +95,13 @@ std::int64_t LayerCost::cycles_of(Part part) const {
     return sum;
 }
 
+double LayerCost::joules() const {
+    return std::transform_reduce(
+        operators.begin(), operators.end(), 0.0, std::plus<>(), [](const OperatorCost& op) {
+            return op.joules;
+        });
+}
+
 std::int64_t ModelCost::with_launches(const LayerCost& layer) const {
     return layer.cycles() + (launch_each ? launch * std::ssize(layer.operators) : 0);
 }
@@ -101,6 +112,23 @@ std::int64_t ModelCost::total(const std::vector<LayerCost>& kinds) const {
         sum += layer.count * with_launches(layer);
     }
     return sum;
+}
+
+double ModelCost::joules_with_launches(const LayerCost& layer) const {
+    const std::int64_t launches = with_launches(layer) - layer.cycles();
+    return layer.joules() + launch_joules(launches);
+}
+
+double ModelCost::total_joules(const std::vector<LayerCost>& kinds) const {
+    double sum = joules_with_launches(head) + (launch_each ? 0 : launch_joules(launch));
+    for (const LayerCost& layer : kinds) {
+        sum += static_cast<double>(layer.count) * joules_with_launches(layer);
+    }
+    return sum;
+}
+
+double ModelCost::launch_joules(std::int64_t cycles) const {
+    return static_watts.value_or(0) * static_cast<double>(cycles) / (clock_mhz * 1e6);
 }
 
 std::vector<OperatorCost> OperatorTimer::time(const std::vector<Step>& steps) {
@@ -172,6 +200,7 @@ ModelCost cost_of_model(const config::HardwareConfig& hardware,
     cost.clock_mhz = hardware.clock_mhz;
     cost.launch = hardware.launch.count();
     cost.launch_each = launch_each;
+    cost.static_watts = physical::static_watts(hardware);
     std::vector<LayerKind> kinds = layer_kinds(decoder, model, job.inverse);
     const auto own = std::ssize(kinds);
     if (versus) {

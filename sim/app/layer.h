@@ -21,6 +21,7 @@ struct OperatorRun {
     double vector = 0;
     std::int64_t gm_bytes = 0;
     std::int64_t hbm_bytes = 0; ///< of those, past L2
+    double joules = 0;          ///< without launch; 0 where the hardware has no technology
 };
 
 /// What one operator took.
@@ -41,6 +42,7 @@ struct LayerCost {
 
     [[nodiscard]] std::int64_t cycles() const; ///< without launches
     [[nodiscard]] std::int64_t cycles_of(Part part) const;
+    [[nodiscard]] double joules() const; ///< without launches
 };
 
 /// A whole decoder.
@@ -49,9 +51,10 @@ struct ModelCost {
     LayerJob job;
     std::string hardware;
     double clock_mhz = 0;
-    std::int64_t launch = 0;       ///< cycles of a launch
-    bool launch_each = true;       ///< paid by every operator, not once
-    std::vector<LayerCost> layers; ///< by kind
+    std::int64_t launch = 0;            ///< cycles of a launch
+    bool launch_each = true;            ///< paid by every operator, not once
+    std::optional<double> static_watts; ///< drawn during launches; absent without a technology
+    std::vector<LayerCost> layers;      ///< by kind
     LayerCost head;
     std::optional<std::string> versus;    ///< the other inverse
     std::vector<LayerCost> versus_layers; ///< the same kinds with it
@@ -61,6 +64,14 @@ struct ModelCost {
     [[nodiscard]] std::int64_t with_launches(const LayerCost& layer) const;
     /// All layers and the head.
     [[nodiscard]] std::int64_t total(const std::vector<LayerCost>& kinds) const;
+    /// J of the same.
+    [[nodiscard]] double total_joules(const std::vector<LayerCost>& kinds) const;
+    /// J of a layer with the launches it pays.
+    [[nodiscard]] double joules_with_launches(const LayerCost& layer) const;
+
+  private:
+    /// J of cycles in which nothing runs.
+    [[nodiscard]] double launch_joules(std::int64_t cycles) const;
 };
 
 /// Times operators, timing only, each different one once.

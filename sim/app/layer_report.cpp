@@ -13,6 +13,11 @@ namespace {
 
 constexpr std::int64_t kMebi = 1 << 20;
 
+/// For each token that passes the layers at once: of the prompts in prefill, of a step in decode.
+double per_token(const ModelCost& cost, double joules) {
+    return joules / static_cast<double>(cost.job.rows());
+}
+
 std::string mebibytes(std::int64_t bytes) {
     return fmt::format("{:.1f}", static_cast<double>(bytes) / static_cast<double>(kMebi));
 }
@@ -21,6 +26,11 @@ std::string mebibytes(std::int64_t bytes) {
 std::string duration(std::int64_t cycles, double clock_mhz) {
     const double us = static_cast<double>(cycles) / clock_mhz;
     return us < 1000 ? fmt::format("{:.1f} us", us) : fmt::format("{:.2f} ms", us / 1000);
+}
+
+/// "1.23 J" or "45.6 mJ"
+std::string energy_text(double joules) {
+    return joules < 1 ? fmt::format("{:.1f} mJ", joules * 1e3) : fmt::format("{:.2f} J", joules);
 }
 
 std::int64_t launches(const ModelCost& cost, const LayerCost& layer) {
@@ -124,19 +134,32 @@ std::string job_text(const LayerJob& job) {
     return fmt::format("{}, {}, weights {}", rows, to_string(job.dtype), to_string(job.weights));
 }
 
-json operator_json(const OperatorCost& op) {
-    return {{"operator", op.label},
-            {"part", kPartNames[static_cast<std::size_t>(op.part)]},
-            {"kernel", op.kernel},
-            {"shape", op.shape},
-            {"cycles", op.cycles},
-            {"flops", op.flops},
-            {"macs", op.macs},
-            {"cube_utilization", op.cube},
-            {"vector_utilization", op.vector},
-            {"gm_bytes", op.gm_bytes},
-            {"hbm_bytes", op.hbm_bytes},
-            {"compulsory_bytes", op.compulsory_bytes}};
+/// What is put into an object where the hardware has a technology.
+void put_energy(json& object, const ModelCost& cost, const std::vector<LayerCost>& kinds) {
+    if (cost.static_watts) {
+        const double joules = cost.total_joules(kinds);
+        object["total_energy_uj"] = joules * kMicro;
+        object["energy_per_token_uj"] = per_token(cost, joules) * kMicro;
+    }
+}
+
+json operator_json(const ModelCost& cost, const OperatorCost& op) {
+    json object{{"operator", op.label},
+                {"part", kPartNames[static_cast<std::size_t>(op.part)]},
+                {"kernel", op.kernel},
+                {"shape", op.shape},
+                {"cycles", op.cycles},
+                {"flops", op.flops},
+                {"macs", op.macs},
+                {"cube_utilization", op.cube},
+                {"vector_utilization", op.vector},
+                {"gm_bytes", op.gm_bytes},
+                {"hbm_bytes", op.hbm_bytes},
+                {"compulsory_bytes", op.compulsory_bytes}};
+    if (cost.static_watts) {
+        object["energy_uj"] = op.joules * kMicro;
+    }
+    return object;
 }
 
 json kind_json(const ModelCost& cost, const LayerCost& layer) {
@@ -148,15 +171,19 @@ json kind_json(const ModelCost& cost, const LayerCost& layer) {
     }
     json operators = json::array();
     for (const OperatorCost& op : layer.operators) {
-        operators.push_back(operator_json(op));
+        operators.push_back(operator_json(cost, op));
     }
-    return {{"layer", layer.name},
-            {"count", layer.count},
-            {"cycles", cost.with_launches(layer)},
-            {"launch_cycles", launches(cost, layer)},
-            {"inverse_share", ratio(layer.cycles_of(Part::Inverse), cost.with_launches(layer))},
-            {"parts", parts},
-            {"operators", operators}};
+    json object{{"layer", layer.name},
+                {"count", layer.count},
+                {"cycles", cost.with_launches(layer)},
+                {"launch_cycles", launches(cost, layer)},
+                {"inverse_share", ratio(layer.cycles_of(Part::Inverse), cost.with_launches(layer))},
+                {"parts", parts},
+                {"operators", operators}};
+    if (cost.static_watts) {
+        object["energy_uj"] = cost.joules_with_launches(layer) * kMicro;
+    }
+    return object;
 }
 
 json kinds_json(const ModelCost& cost, const std::vector<LayerCost>& kinds) {
@@ -199,6 +226,13 @@ std::string layer_text(const ModelCost& cost) {
                             static_cast<double>(total),
                         cost.job.draft > 1 && !prefill ? "tokens verified" : "tokens",
                         cost.simulated);
+    if (cost.static_watts) {
+        const double joules = cost.total_joules(cost.layers);
+        text += fmt::format("energy (estimate): {}, {} a token, mean power {:.0f} W\n",
+                            energy_text(joules),
+                            energy_text(per_token(cost, joules)),
+                            joules * cost.clock_mhz * 1e6 / static_cast<double>(total));
+    }
     if (!has_inverse(cost)) {
         text += "no inversion here: the delta rule goes token by token in decode, also when draft "
                 "tokens are verified;\nthe chunked form with its inverse is prefill work\n";
@@ -227,10 +261,12 @@ std::string layer_json(const ModelCost& cost) {
              {"total_cycles", cost.total(cost.layers)},
              {"total_us", static_cast<double>(cost.total(cost.layers)) / cost.clock_mhz},
              {"operators_simulated", cost.simulated}};
+    put_energy(out, cost, cost.layers);
     if (cost.versus && has_inverse(cost)) {
         out["versus"] = {{"inverse", *cost.versus},
                          {"layers", kinds_json(cost, cost.versus_layers)},
                          {"total_cycles", cost.total(cost.versus_layers)}};
+        put_energy(out["versus"], cost, cost.versus_layers);
     }
     out["version"] = NPUSIM_VERSION;
     return out.dump(2) + "\n";
@@ -238,25 +274,31 @@ std::string layer_json(const ModelCost& cost) {
 
 std::string layer_csv(const ModelCost& cost) {
     std::string text = "layer,count,operator,part,kernel,shape,cycles,cube,vector,gm_bytes,"
-                       "hbm_bytes,flops,version\n";
+                       "hbm_bytes,flops,energy_uj,energy_per_token_uj,version\n";
     std::vector<LayerCost> kinds = cost.layers;
     kinds.push_back(cost.head);
+    const auto microjoules = [&](double joules) {
+        return cost.static_watts ? fmt::format("{:.6g}", joules * kMicro) : std::string();
+    };
     for (const LayerCost& layer : kinds) {
         for (const OperatorCost& op : layer.operators) {
-            text += fmt::format("\"{}\",{},\"{}\",{},{},\"{}\",{},{:.6g},{:.6g},{},{},{:.6g},{}\n",
-                                layer.name,
-                                layer.count,
-                                op.label,
-                                kPartNames[static_cast<std::size_t>(op.part)],
-                                op.kernel,
-                                op.shape,
-                                op.cycles,
-                                op.cube,
-                                op.vector,
-                                op.gm_bytes,
-                                op.hbm_bytes,
-                                op.flops,
-                                NPUSIM_VERSION);
+            text += fmt::format(
+                "\"{}\",{},\"{}\",{},{},\"{}\",{},{:.6g},{:.6g},{},{},{:.6g},{},{},{}\n",
+                layer.name,
+                layer.count,
+                op.label,
+                kPartNames[static_cast<std::size_t>(op.part)],
+                op.kernel,
+                op.shape,
+                op.cycles,
+                op.cube,
+                op.vector,
+                op.gm_bytes,
+                op.hbm_bytes,
+                op.flops,
+                microjoules(op.joules),
+                microjoules(per_token(cost, op.joules)),
+                NPUSIM_VERSION);
         }
     }
     return text;

@@ -154,6 +154,22 @@ std::string steps_text(const Result& result) {
     return text;
 }
 
+json energy_json(const std::optional<physical::Energy>& energy) {
+    return energy ? json{{"total_uj", energy->joules() * kMicro},
+                         {"mean_w", number(energy->watts())},
+                         {"parts_uj", parts_json(energy->parts, kMicro)}}
+                  : json(nullptr);
+}
+
+json area_json(const std::optional<physical::Area>& area) {
+    return area ? json{{"chip_mm2", area->chip()},
+                       {"ai_cores", area->ai_cores},
+                       {"ai_core_mm2", physical::sum(area->ai_core)},
+                       {"ai_core_parts_mm2", parts_json(area->ai_core, 1)},
+                       {"l2_mm2", area->l2}}
+                : json(nullptr);
+}
+
 json result_json(const std::vector<Result>& results, const Result& result) {
     const observe::RunStatistics& statistics = result.statistics;
     json cores = json::object();
@@ -187,6 +203,8 @@ json result_json(const std::vector<Result>& results, const Result& result) {
              {{"flops_per_byte", result.intensity()},
               {"gflops", result.useful_gflops()},
               {"bound_gflops", result.bound_gflops()}}},
+            {"energy", energy_json(result.energy)},
+            {"area", area_json(result.area)},
             {"accuracy", accuracy_json(result)},
             {"numerics", numerics_json(result)},
             {"cores", cores},
@@ -244,6 +262,14 @@ std::string text_report(const std::vector<Result>& results) {
     row("GM read, KiB", [](const Result& r) { return kibibytes(r.statistics.gm_bytes_read); });
     row("GM written, KiB",
         [](const Result& r) { return kibibytes(r.statistics.gm_bytes_written); });
+    if (first.energy) {
+        row("energy, uJ (estimate)",
+            [](const Result& r) { return fmt::format("{:.1f}", r.energy->joules() * kMicro); });
+        row("mean power, W (estimate)",
+            [](const Result& r) { return fmt::format("{:.1f}", r.energy->watts()); });
+        row("area, mm2 (estimate)",
+            [](const Result& r) { return fmt::format("{:.1f}", r.area->chip()); });
+    }
     row("roofline: useful flop/HBM byte",
         [](const Result& r) { return fmt::format("{:.2f}", r.intensity()); });
     row("roofline: GFLOP/s of bound", [](const Result& r) {
@@ -291,35 +317,40 @@ std::string json_report(const std::vector<Result>& results) {
 std::string csv_report(const std::vector<Result>& results) {
     std::string text =
         "kernel,params,hardware,chunk,dtype,matrices,cycles,time_us,speedup,speedup_after_launch,"
-        "overhead_cycles,gm_bytes_read,gm_bytes_written,rel_frobenius_median,rel_frobenius_max,"
-        "snr_db_mean,snr_db_worst,non_finite,config_hash,version\n";
+        "overhead_cycles,gm_bytes_read,gm_bytes_written,energy_uj,mean_power_w,area_mm2,"
+        "rel_frobenius_median,rel_frobenius_max,snr_db_mean,snr_db_worst,non_finite,config_hash,"
+        "version\n";
     for (const Result& r : results) {
         const auto value = [&](auto member) {
             return r.accuracy ? fmt::format("{:.6g}", static_cast<double>((*r.accuracy).*member))
                               : std::string();
         };
-        text +=
-            fmt::format("{},{},{},{},{},{},{},{:.4f},{:.4f},{:.4f},{},{},{},{},{},{},{},{},{},{}\n",
-                        r.kernel,
-                        parameters_text(r),
-                        r.hardware,
-                        r.problem.chunk,
-                        to_string(r.problem.dtype),
-                        r.problem.count,
-                        r.statistics.total.count(),
-                        r.microseconds(),
-                        speedup(results, r),
-                        speedup_after_launch(results, r),
-                        overhead(r),
-                        r.statistics.gm_bytes_read,
-                        r.statistics.gm_bytes_written,
-                        value(&inverse::Accuracy::rel_frobenius_median),
-                        value(&inverse::Accuracy::rel_frobenius_max),
-                        value(&inverse::Accuracy::snr_db_mean),
-                        value(&inverse::Accuracy::snr_db_worst),
-                        value(&inverse::Accuracy::non_finite),
-                        r.config_hash,
-                        NPUSIM_VERSION);
+        text += fmt::format(
+            "{},{},{},{},{},{},{},{:.4f},{:.4f},{:.4f},{},{},{},{},{},{},{},{},{},{},{},"
+            "{},{}\n",
+            r.kernel,
+            parameters_text(r),
+            r.hardware,
+            r.problem.chunk,
+            to_string(r.problem.dtype),
+            r.problem.count,
+            r.statistics.total.count(),
+            r.microseconds(),
+            speedup(results, r),
+            speedup_after_launch(results, r),
+            overhead(r),
+            r.statistics.gm_bytes_read,
+            r.statistics.gm_bytes_written,
+            r.energy ? fmt::format("{:.6g}", r.energy->joules() * kMicro) : "",
+            r.energy ? fmt::format("{:.6g}", r.energy->watts()) : "",
+            r.area ? fmt::format("{:.6g}", r.area->chip()) : "",
+            value(&inverse::Accuracy::rel_frobenius_median),
+            value(&inverse::Accuracy::rel_frobenius_max),
+            value(&inverse::Accuracy::snr_db_mean),
+            value(&inverse::Accuracy::snr_db_worst),
+            value(&inverse::Accuracy::non_finite),
+            r.config_hash,
+            NPUSIM_VERSION);
     }
     return text;
 }

@@ -39,6 +39,14 @@ double utilization(const observe::RunStatistics& statistics, Pipe pipe, std::int
     return cores == 0 ? std::nan("") : ratio(busy, cycles) / static_cast<double>(cores);
 }
 
+json parts_json(const physical::Parts& parts, double unit) {
+    json object = json::object();
+    for (const physical::Part& part : parts) {
+        object[std::string(part.name)] = part.value * unit;
+    }
+    return object;
+}
+
 json parameters_json(const std::vector<kernels::Parameter>& parameters,
                      const kernels::ParameterValues& values) {
     json object = json::object();

@@ -4,6 +4,7 @@
 #include "kernels/common/kernel.h"
 #include "kernels/inverse/accuracy.h"
 #include "sim/observe/statistics.h"
+#include "sim/physical/part.h"
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -13,6 +14,8 @@
 namespace npusim::app {
 
 using json = nlohmann::ordered_json;
+
+inline constexpr double kMicro = 1e6; ///< uJ of a J
 
 /// JSON has no NaN and no infinity: null stands for "nothing finite".
 json number(double value);
@@ -24,6 +27,9 @@ std::string percent(double share);
 /// Share of `cycles` in which `pipe` is busy, mean over the cores that have it: what the chip as a
 /// whole was used for. NaN if none has.
 double utilization(const observe::RunStatistics& statistics, Pipe pipe, std::int64_t cycles);
+
+/// {"cube": 1.2, "l0a": 0.3, ...}, each times `unit`.
+json parts_json(const physical::Parts& parts, double unit);
 
 /// A field of CSV that may hold commas and quotes.
 std::string quoted(const std::string& text);

@@ -21,8 +21,17 @@ namespace {
 /// The 910B, for a file away from the shipped technologies.
 std::string ascend_text() {
     const std::string key = "technology: ";
-    std::string text = ascend_text();
+    std::string text = content(kSource + "/configs/hardware/ascend-910b.yaml");
     return text.insert(text.find(key + "n7") + key.size(), kSource + "/configs/technology/");
+}
+
+/// The sum of an object's values.
+double sum_of(const json& parts) {
+    double sum = 0;
+    for (const json& value : parts) {
+        sum += value.get<double>();
+    }
+    return sum;
 }
 
 } // namespace
@@ -110,6 +119,41 @@ TEST_CASE("JSON holds every figure, and every pipe of every core adds up to the 
                                         {"form", "product"},
                                         {"block", 64},
                                         {"sum", "accumulator"}}));
+}
+
+TEST_CASE("energy and area are the sums of their parts, in JSON, in the table and in CSV") {
+    const std::string job = "compare " + kAscend + kPair + "--count 20 --timing-only -q ";
+    const json results = json::parse(invoke(job + "--format json").out)["results"];
+    for (const json& result : results) {
+        const json& energy = result["energy"];
+        const double total = energy["total_uj"];
+        CHECK(total == Approx(sum_of(energy["parts_uj"])));
+        CHECK(energy["mean_w"].get<double>() == Approx(total / result["time_us"].get<double>()));
+        const json& area = result["area"];
+        CHECK(area["ai_core_mm2"].get<double>() == Approx(sum_of(area["ai_core_parts_mm2"])));
+        CHECK(area["chip_mm2"].get<double>() ==
+              Approx(area["ai_core_mm2"].get<double>() * 24 + area["l2_mm2"].get<double>()));
+    }
+    CHECK(results[0]["energy"]["parts_uj"]["cube"] == 0); // forward substitution has no products
+    CHECK(results[1]["energy"]["parts_uj"]["cube"].get<double>() ==
+          Approx(results[1]["macs"].get<double>() * 0.72e-6));
+    CHECK_THAT(invoke(job).out,
+               Contains("energy, uJ (estimate)") && Contains("mean power, W (estimate)") &&
+                   Contains("area, mm2 (estimate)"));
+    CHECK_THAT(invoke(job + "--format csv").out, Contains(",energy_uj,mean_power_w,area_mm2,"));
+}
+
+TEST_CASE("without a technology there is neither energy nor area") {
+    const npusim::test::Scratch scratch;
+    std::string text = ascend_text();
+    const std::size_t at = text.find("technology: ");
+    text.erase(at, text.find('\n', at) - at);
+    const std::string job = "run -c " + scratch.write("hw.yaml", text).string() +
+                            " -k inverse/neumann --count 4 --timing-only -q ";
+    const json result = json::parse(invoke(job + "--format json").out)["results"][0];
+    CHECK(result["energy"].is_null());
+    CHECK(result["area"].is_null());
+    CHECK_THAT(invoke(job).out, !Contains("energy"));
 }
 
 TEST_CASE("the same command prints the same bytes") {

@@ -49,6 +49,44 @@ TEST_CASE("a prefill has every operator of its layers, and the parts add up") {
     CHECK(run["versus"]["total_cycles"] > run["total_cycles"]);
 }
 
+TEST_CASE("energy of a layer is that of its operators and of static power during launches") {
+    const std::string job = "layer " + kSmall + "--tokens 300 --batch 2 ";
+    const json run = json::parse(invoke(job + "--format json").out);
+    const json chip = json::parse(
+        invoke("run " + kAscend + "-k inverse/neumann --count 1 --timing-only --format json")
+            .out)["results"][0];
+    const double static_watts = 0.14 * chip["area"]["chip_mm2"].get<double>();
+    const auto energy = [&](const json& layer) {
+        double sum = static_watts * layer["launch_cycles"].get<double>() / 1850;
+        for (const json& op : layer["operators"]) {
+            CHECK(op["energy_uj"] > static_watts * op["cycles"].get<double>() / 1850);
+            sum += op["energy_uj"].get<double>();
+        }
+        CHECK(layer["energy_uj"].get<double>() == Approx(sum));
+        return sum;
+    };
+    double total = energy(run["head"]);
+    for (const json& layer : run["layers"]) {
+        total += layer["count"].get<double>() * energy(layer);
+    }
+    CHECK(run["total_energy_uj"].get<double>() == Approx(total));
+    CHECK(run["energy_per_token_uj"].get<double>() == Approx(total / 600));
+    CHECK_THAT(invoke(job).out,
+               Contains("energy (estimate): ") && Contains(" a token, mean power "));
+    CHECK_THAT(invoke(job + "--format csv").out,
+               Contains(",energy_uj,energy_per_token_uj,version\n"));
+}
+
+TEST_CASE("one launch for all saves the static power of the others, and decode counts its tokens") {
+    const std::string decode =
+        "layer " + kSmall + "--phase decode --tokens 500 --batch 2 --draft 3 --format json ";
+    const json each = json::parse(invoke(decode).out);
+    const json once = json::parse(invoke(decode + "--launch once").out);
+    CHECK(once["total_energy_uj"] < each["total_energy_uj"]);
+    CHECK(each["energy_per_token_uj"].get<double>() ==
+          Approx(each["total_energy_uj"].get<double>() / 6));
+}
+
 TEST_CASE("dense products of a layer are 2 m k n operations each") {
     const json run =
         json::parse(invoke("layer " + kSmall + "--tokens 128 --format json").out)["layers"][0];
