@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <ranges>
+#include <iterator>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -540,21 +540,21 @@ HardwareFile::HardwareFile(std::string path) : path_(std::move(path)) {
 }
 
 HardwareConfig HardwareFile::with(const std::vector<Override>& overrides) const {
-    const auto names_technology = [](const Override& change) { return change.key == kTechnology; };
     Faults faults(path_);
     YamlNode root = *whole_;
-    if (std::ranges::any_of(overrides, names_technology)) {
-        root = *root_;
-        for (const Override& change : overrides | std::views::filter(names_technology)) {
-            apply_override(root, change.key, change.value, faults);
+    const auto apply = [&](bool to_name) {
+        for (const Override& change : overrides) {
+            if ((change.key == kTechnology) == to_name) {
+                apply_override(root, change.key, change.value, faults);
+            }
         }
+    };
+    if (std::ranges::count(overrides, kTechnology, &Override::key) > 0) {
+        root = *root_;
+        apply(true);
         resolve_technology(root, path_);
     }
-    for (const Override& change : overrides) {
-        if (!names_technology(change)) {
-            apply_override(root, change.key, change.value, faults);
-        }
-    }
+    apply(false);
     HardwareConfig hardware;
     YamlReader reader(root, "", faults);
     describe(reader, hardware);

@@ -425,7 +425,7 @@ std::filesystem::path named_file(const YamlNode& name,
                                  const std::filesystem::path& folder,
                                  const std::string& path,
                                  std::string_view place) {
-    const std::filesystem::path file = folder / (name.text + ".yaml");
+    std::filesystem::path file = folder / (name.text + ".yaml");
     if (name.kind != YamlNode::Kind::Scalar || !std::filesystem::exists(file)) {
         Faults faults(path);
         faults.add(name.origin,
