@@ -157,7 +157,8 @@ std::string steps_text(const Result& result) {
 json energy_json(const std::optional<physical::Energy>& energy) {
     return energy ? json{{"total_uj", energy->joules() * kMicro},
                          {"mean_w", number(energy->watts())},
-                         {"parts_uj", parts_json(energy->parts, kMicro)}}
+                         {"parts_uj", parts_json(energy->parts, kMicro)},
+                         {"pipes_uj", parts_json(energy->pipes, kMicro)}}
                   : json(nullptr);
 }
 

@@ -18,7 +18,8 @@ const CoreStatistics& RunStatistics::last() const {
 }
 
 std::int64_t RunStatistics::macs() const {
-    return std::accumulate(work.macs.begin(), work.macs.end(), std::int64_t{0});
+    const isa::CountByDType& macs = work[static_cast<std::size_t>(Pipe::Cube)].macs;
+    return std::accumulate(macs.begin(), macs.end(), std::int64_t{0});
 }
 
 std::int64_t RunStatistics::scalar_busy() const {
@@ -69,7 +70,7 @@ void StatisticsCollector::on_span(const Span& span) {
         return;
     }
     ++pipe.instructions;
-    isa::add_work(*span.instruction, run_.work);
+    isa::add_work(*span.instruction, run_.work[static_cast<std::size_t>(span.pipe)]);
     if (span.pipe == Pipe::Cube || span.pipe == Pipe::Vector) {
         std::optional<Overlap>& overlap = overlaps_[span.core];
         const std::size_t series = span.pipe == Pipe::Cube ? 0 : 1;
@@ -81,6 +82,7 @@ void StatisticsCollector::on_span(const Span& span) {
 void StatisticsCollector::on_gm(const GmAccess& access) {
     (access.write ? run_.gm_bytes_written : run_.gm_bytes_read) += access.bytes;
     run_.hbm_bytes += access.hbm_bytes;
+    run_.work[static_cast<std::size_t>(access.pipe)].hbm_bytes += access.hbm_bytes;
 }
 
 } // namespace npusim::observe

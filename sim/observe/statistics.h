@@ -31,14 +31,19 @@ struct CoreStatistics {
     Cycles arithmetic; ///< cycles in which the cube or the vector unit executes, or both
 };
 
+/// What the pipes of one kind did, those of all cores.
+struct PipeWork : isa::Work {
+    std::int64_t hbm_bytes = 0; ///< between L2 and HBM for their sake
+};
+
 /// Totals of one run.
 struct RunStatistics {
     Cycles total;
     std::vector<CoreStatistics> cores;
     std::int64_t gm_bytes_read = 0;
     std::int64_t gm_bytes_written = 0;
-    std::int64_t hbm_bytes = 0; ///< of those, what goes past L2
-    isa::Work work;             ///< of cube, vector unit and transfers
+    std::int64_t hbm_bytes = 0;            ///< of those, what goes past L2
+    std::array<PipeWork, kPipeCount> work; ///< by Pipe; that of the scalar unit is its time
 
     /// Multiply-accumulates on the cube.
     [[nodiscard]] std::int64_t macs() const;

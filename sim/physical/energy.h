@@ -12,9 +12,10 @@ namespace npusim::physical {
 /// Energy of a run.
 struct Energy {
     /// J of cube, vector and scalar units, of each local buffer, of L2 and of memory, and what the
-    /// chip draws whatever it does ("static"). What a transfer takes is with the buffers it reads
+    /// chip draws whatever it does ("static"). What a transfer takes is with the memories it reads
     /// and writes.
     Parts parts;
+    Parts pipes;        ///< the same but for what is static, by the pipe for whose sake
     double seconds = 0; ///< of the run
 
     [[nodiscard]] double joules() const { return sum(parts); }

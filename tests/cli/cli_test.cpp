@@ -128,6 +128,8 @@ TEST_CASE("energy and area are the sums of their parts, in JSON, in the table an
         const json& energy = result["energy"];
         const double total = energy["total_uj"];
         CHECK(total == Approx(sum_of(energy["parts_uj"])));
+        CHECK(sum_of(energy["pipes_uj"]) ==
+              Approx(total - energy["parts_uj"]["static"].get<double>()));
         CHECK(energy["mean_w"].get<double>() == Approx(total / result["time_us"].get<double>()));
         const json& area = result["area"];
         CHECK(area["ai_core_mm2"].get<double>() == Approx(sum_of(area["ai_core_parts_mm2"])));

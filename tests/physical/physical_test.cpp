@@ -14,6 +14,7 @@ using Catch::Matchers::WithinRel;
 
 constexpr double kPicojoule = 1e-12;
 constexpr double kMm2 = 1e-6; ///< of a um2
+constexpr std::int64_t kKiB = 1024;
 
 /// A process whose numbers tell in a sum where they come from.
 config::TechnologyConfig round_numbers() {
@@ -58,6 +59,10 @@ std::map<std::string, double, std::less<>> picojoules(const config::HardwareConf
     }
     std::erase_if(parts, [](const auto& part) { return part.second == 0; });
     return parts;
+}
+
+const isa::Work& work_of(const observe::RunStatistics& run, Pipe pipe) {
+    return run.work[static_cast<std::size_t>(pipe)];
 }
 
 isa::Mmad product(DType dtype, bool accumulate) {
@@ -113,11 +118,11 @@ TEST_CASE("a transfer reads one memory and writes another, GM by way of L2") {
     const config::HardwareConfig chip = machine();
     const isa::Tile gm = test::half(Memory::Gm, 0, 16, 16);
     const isa::Tile ub = test::half(Memory::Ub, 0, 16, 16);
-    const double bytes = 16 * 16 * 2;
+    const double bytes = 16.0 * 16 * 2;
     const auto in = picojoules(chip, {isa::Copy{ub, gm}});
     CHECK_THAT(in.at("ub"), WithinRel(13 * bytes));
     CHECK_THAT(in.at("l2"), WithinRel(17 * bytes));
-    CHECK(in.count("hbm") == 0); // nobody says it is not in L2
+    CHECK_FALSE(in.contains("hbm")); // nobody says it is not in L2
     const auto out = picojoules(chip, {isa::Copy{gm, ub}});
     CHECK_THAT(out.at("ub"), WithinRel(11 * bytes));
     CHECK_THAT(out.at("l2"), WithinRel(19 * bytes));
@@ -126,6 +131,25 @@ TEST_CASE("a transfer reads one memory and writes another, GM by way of L2") {
     const observe::RunStatistics run = test::statistics(chip, {cold});
     REQUIRE(run.hbm_bytes > 0);
     CHECK_THAT(picojoules(chip, {cold}).at("hbm"), WithinRel(23.0 * double(run.hbm_bytes)));
+}
+
+TEST_CASE("energy by pipe is that by part, with a transfer's at its own pipe") {
+    const config::HardwareConfig chip = machine();
+    isa::Block program = test::two_adds();
+    program.emplace_back(product(DType::Fp16, true));
+    const Energy energy = *energy_of(test::statistics(chip, program), chip);
+    const auto pipes = by_name(energy.pipes);
+    CHECK_THAT(sum(energy.pipes), WithinRel(energy.joules(), 1e-12)); // nothing static here
+    const double tile = 16.0 * 16 * 2;
+    CHECK_THAT(pipes.at("mte2"), WithinRel(2 * tile * (17 + 13) * kPicojoule));
+    CHECK_THAT(pipes.at("mte3"), WithinRel(2 * tile * (11 + 19) * kPicojoule));
+    CHECK_THAT(pipes.at("vector"),
+               WithinRel(2 * (16 * 16 * 5 + tile * (2 * 11 + 13)) * kPicojoule));
+    const auto parts = by_name(energy.parts);
+    CHECK_THAT(pipes.at("cube"),
+               WithinRel(parts.at("cube") + parts.at("l0a") + parts.at("l0b") + parts.at("l0c")));
+    CHECK(pipes.at("scalar") == parts.at("scalar"));
+    CHECK(pipes.at("mte1") == 0);
 }
 
 TEST_CASE("a longer run draws static power for longer, and nothing else") {
@@ -154,21 +178,25 @@ TEST_CASE("the work of a run is that of its programs, whatever the chip's timing
         link.bytes_per_cycle = 1;
     }
     const isa::Block program = test::two_adds();
-    const isa::Work a = test::statistics(machine(), program).work;
-    const isa::Work b = test::statistics(slow, program).work;
-    CHECK(a.elements[static_cast<std::size_t>(DType::Fp16)] == 2 * 16 * 16);
-    CHECK(a.macs == b.macs);
-    CHECK(a.elements == b.elements);
-    CHECK(a.read == b.read);
-    CHECK(a.written == b.written);
+    const observe::RunStatistics a = test::statistics(machine(), program);
+    const observe::RunStatistics b = test::statistics(slow, program);
+    CHECK(work_of(a, Pipe::Vector).elements[static_cast<std::size_t>(DType::Fp16)] ==
+          std::int64_t{2} * 16 * 16);
+    for (std::size_t pipe = 0; pipe < kPipeCount; ++pipe) {
+        CAPTURE(kPipeNames[pipe]);
+        CHECK(a.work[pipe].macs == b.work[pipe].macs);
+        CHECK(a.work[pipe].elements == b.work[pipe].elements);
+        CHECK(a.work[pipe].read == b.work[pipe].read);
+        CHECK(a.work[pipe].written == b.work[pipe].written);
+    }
 }
 
 TEST_CASE("what GM is asked for is what the transfers of a run read and write there") {
     const observe::RunStatistics run = test::statistics(machine(), test::two_adds());
     const auto gm = static_cast<std::size_t>(Memory::Gm);
-    CHECK(run.work.read[gm] == run.gm_bytes_read);
-    CHECK(run.work.written[gm] == run.gm_bytes_written);
-    CHECK(run.gm_bytes_read == 2 * 16 * 16 * 2);
+    CHECK(work_of(run, Pipe::Mte2).read[gm] == run.gm_bytes_read);
+    CHECK(work_of(run, Pipe::Mte3).written[gm] == run.gm_bytes_written);
+    CHECK(run.gm_bytes_read == std::int64_t{2} * 16 * 16 * 2);
 }
 
 TEST_CASE("the area of a core is that of its parts, by rate, size and number of cores") {
@@ -179,9 +207,9 @@ TEST_CASE("the area of a core is that of its parts, by rate, size and number of 
     chip.links = {{Memory::Gm, Memory::Ub, Pipe::Mte2, 64, {}, {}, {}},
                   {Memory::L1, Memory::L0a, Pipe::Mte1, 32, {}, {}, {}}};
     for (config::BufferConfig& buffer : chip.buffers) {
-        buffer.size_bytes = 4 * 1024;
+        buffer.size_bytes = 4 * kKiB;
     }
-    chip.gm.l2_size_bytes = 64 * 1024;
+    chip.gm.l2_size_bytes = 64 * kKiB;
     const Area fused = *area_of(chip);
     const auto parts = by_name(fused.ai_core);
     CHECK_THAT(parts.at("cube"), WithinRel(2.0 * 4096 * kMm2));
@@ -243,13 +271,13 @@ TEST_CASE("whatever makes a chip larger makes its area larger") {
 TEST_CASE(
     "a byte of a larger buffer takes more, in proportion to the logarithm between two sizes") {
     config::EnergyConfig energy;
-    energy.sram = {{{1, 2}, 1024}, {{3, 6}, 16 * 1024}};
-    CHECK(energy.buffer(512).read == 1);
-    CHECK(energy.buffer(1024).write == 2);
-    CHECK_THAT(energy.buffer(4 * 1024).read, WithinRel(2.0));
-    CHECK_THAT(energy.buffer(4 * 1024).write, WithinRel(4.0));
-    CHECK(energy.buffer(16 * 1024).read == 3);
-    CHECK(energy.buffer(1024 * 1024).write == 6);
+    energy.sram = {{{1, 2}, kKiB}, {{3, 6}, 16 * kKiB}};
+    CHECK(energy.buffer(kKiB / 2).read == 1);
+    CHECK(energy.buffer(kKiB).write == 2);
+    CHECK_THAT(energy.buffer(4 * kKiB).read, WithinRel(2.0));
+    CHECK_THAT(energy.buffer(4 * kKiB).write, WithinRel(4.0));
+    CHECK(energy.buffer(16 * kKiB).read == 3);
+    CHECK(energy.buffer(kKiB * kKiB).write == 6);
 }
 
 TEST_CASE("a chip without a technology has neither area nor energy") {
