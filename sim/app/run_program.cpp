@@ -3,6 +3,7 @@
 
 #include "sim/base/error.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -95,12 +96,9 @@ int wait_for(pid_t process) {
 
 std::optional<ProgramOutcome> run_program(const std::vector<std::string>& words,
                                           const std::string& input) {
-    std::vector<std::string> own = words; // which posix_spawnp may, by its type, write to
-    std::vector<char*> arguments;
-    for (std::string& word : own) {
-        arguments.push_back(word.data());
-    }
-    arguments.push_back(nullptr);
+    std::vector<std::string> own = words;         // which posix_spawnp may, by its type, write to
+    std::vector<char*> arguments(own.size() + 1); // ends with a null
+    std::ranges::transform(own, arguments.begin(), [](std::string& word) { return word.data(); });
     const MemoryFile in(input);
     const MemoryFile out;
     const MemoryFile err;

@@ -300,7 +300,7 @@ std::string submit(const SlurmJob& job) {
     const std::string script = batch_script(job);
     prepare_folder(job.folder);
     const ProgramOutcome outcome = run_slurm({"sbatch", "--parsable"}, script);
-    const std::string id = trimmed(outcome.out);
+    std::string id = trimmed(outcome.out);
     if (outcome.status != 0 || id.empty()) {
         throw ConfigError(fmt::format("sbatch refused the job: {}", trimmed(outcome.err)));
     }

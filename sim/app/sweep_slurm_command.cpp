@@ -85,7 +85,7 @@ std::function<int()> add_sweep_slurm(CLI::App& sweep) {
     command
         .add_option(
             "--option", job.options, "one more option of sbatch: --option=--qos=long; repeatable")
-        ->expected(1);
+        ->allow_extra_args(false);
     CLI::Option* submits =
         command.add_flag("--submit", arguments->submit, "hand it to sbatch; print the job's id");
     command.add_flag("--wait", arguments->wait, "then wait for the end of the job")->needs(submits);

@@ -45,7 +45,7 @@ class Programs {
 
     [[nodiscard]] fs::path folder() const { return scratch_.path(); }
     fs::path add(const std::string& name, const std::string& body) const {
-        const fs::path file = scratch_.write(name, "#!/bin/bash\n" + body);
+        fs::path file = scratch_.write(name, "#!/bin/bash\n" + body);
         fs::permissions(file, fs::perms::owner_all);
         return file;
     }
@@ -164,7 +164,7 @@ TEST_CASE("the script asks for an array that may be started again, and for what 
                {"#SBATCH --mem=12G",
                 "#SBATCH --time=\"01:30:00\"",
                 "#SBATCH --partition=\"short\"",
-                "#SBATCH --account=\"a \\\"b\\\"\"",
+                R"(#SBATCH --account="a \"b\"")",
                 "#SBATCH --qos=long",
                 "#SBATCH --constraint=\"fast&big\""});
     CHECK(lines_with(batch_script(job), "#SBATCH") == all);
