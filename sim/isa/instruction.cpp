@@ -481,23 +481,29 @@ const config::LinkConfig& link_of(const Instruction& instruction,
 }
 
 Pipe pipe_of(const Instruction& instruction, const config::HardwareConfig& hardware) {
+    const Overloaded of_others{
+        [&](const Copy& op) { return link_of(instruction, op.to, op.from, hardware).pipe; },
+        [&](const Fixpipe& op) { return link_of(instruction, op.to, op.from, hardware).pipe; },
+        [](const Mmad&) { return Pipe::Cube; },
+        [](const SetFlag& op) { return op.from; },
+        [](const WaitFlag& op) { return op.to; },
+        [](const CrossSet& op) { return op.pipe; },
+        [](const CrossWait& op) { return op.pipe; },
+        [](const PipeBarrier& op) { return op.pipe; },
+        [](const BarrierAll&) { return Pipe::Scalar; },
+        [](const SyncAll&) { return Pipe::Scalar; },
+        [](const ScalarWork&) { return Pipe::Scalar; },
+        [](const ScalarLoad&) { return Pipe::Scalar; },
+        [](const ScalarStore&) { return Pipe::Scalar; },
+    };
     return std::visit(
-        Overloaded{
-            [&](const Copy& op) {
-        return link_of(instruction, op.to, op.from, hardware).pipe; },
-            [&](const Fixpipe& op) {
-        return link_of(instruction, op.to, op.from, hardware).pipe; },
-            [](const Mmad&) {
-        return Pipe::Cube; },
-            []<class Op>(const Op&) requires is_vector<Op> { return Pipe::Vector;
-}
-, [](const SetFlag& op) { return op.from; }, [](const WaitFlag& op) { return op.to; },
-    [](const CrossSet& op) { return op.pipe; }, [](const CrossWait& op) { return op.pipe; },
-    [](const PipeBarrier& op) { return op.pipe; }, [](const BarrierAll&) { return Pipe::Scalar; },
-    [](const SyncAll&) { return Pipe::Scalar; }, [](const ScalarWork&) { return Pipe::Scalar; },
-    [](const ScalarLoad&) { return Pipe::Scalar; }, [](const ScalarStore&) { return Pipe::Scalar; },
-} // namespace npusim::isa
-,
+        [&](const auto& op) {
+            if constexpr (is_vector<std::decay_t<decltype(op)>>) {
+                return Pipe::Vector;
+            } else {
+                return of_others(op);
+            }
+        },
         instruction);
 }
 
