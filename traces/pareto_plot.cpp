@@ -4,6 +4,7 @@
 #include "traces/svg.h"
 
 #include <algorithm>
+#include <cctype>
 #include <fmt/format.h>
 #include <limits>
 #include <map>
@@ -105,7 +106,7 @@ std::vector<svg::Key> keys_of(const ParetoPlot& plot) {
     if (left_out > 0) {
         keys.push_back({svg::Mark::Square,
                         "#ffffff",
-                        fmt::format("{} not drawn: no finite error above 0", left_out)});
+                        fmt::format("{} not drawn: no finite {} above 0", left_out, plot.y.name)});
     }
     return keys;
 }
@@ -119,8 +120,12 @@ std::vector<std::string> front_lines(const ParetoPlot& plot) {
             lines.push_back(set.name);
         }
         for (const ParetoPoint& point : front_of(set)) {
-            lines.push_back(fmt::format(
-                "{}. {}, {:.0f} cycles, {:.5g}", ++number, point.name, point.cycles, point.error));
+            lines.push_back(fmt::format("{}. {}, {:.6g} {}, {:.5g}",
+                                        ++number,
+                                        point.name,
+                                        point.cycles,
+                                        plot.x.name,
+                                        point.error));
         }
     }
     return lines;
@@ -183,17 +188,16 @@ std::string pareto_svg(const ParetoPlot& plot) {
         side = std::max(side, svg::text_width(line, 11));
     }
     const double list_top = kPlot.top + legend.height() + 14;
-    const std::string title = "Cycles against error";
+    std::string title = fmt::format("{} against {}", plot.x.name, plot.y.name);
+    title.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(title.front())));
     svg::Picture picture(
         kPlot.right() + 24 + side + 14,
         std::max(kPlot.bottom() + 52, list_top + 15 * static_cast<double>(lines.size()) + 14),
         title,
-        plot.subtitle + ". Points are kernels with parameters; nothing measured "
-                        "lies below and to the left of the staircase.");
+        plot.subtitle + ". Nothing that was tried lies below and to the left of the staircase.");
     svg::draw_heading(picture, title, plot.subtitle);
     const Axes axes = axes_of(plot);
-    svg::draw_axes(
-        picture, kPlot, &axes.x, "cycles after launch", axes.y, "worst relative Frobenius error");
+    svg::draw_axes(picture, kPlot, &axes.x, plot.x.label, axes.y, plot.y.label);
     draw_limits(picture, plot, axes);
     draw_fronts(picture, plot, axes);
     draw_points(picture, plot, axes);

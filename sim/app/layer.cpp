@@ -189,9 +189,7 @@ ModelCost cost_of_model(const config::HardwareConfig& hardware,
                         const LayerJob& job,
                         bool launch_each,
                         const std::optional<KernelRequest>& versus,
-                        const std::function<void(const std::string&)>& progress,
-                        std::size_t workers) {
-    OperatorTimer timer(hardware, progress, workers);
+                        OperatorTimer& timer) {
     const Decoder decoder(hardware, model, job);
     ModelCost cost;
     cost.model = model;

@@ -94,15 +94,14 @@ class OperatorTimer {
     std::map<std::string, OperatorCost> seen_; ///< by kernel and shape
 };
 
-/// `versus`: also with this inverse. Operators are simulated in `workers` processes. Throws
-/// ConfigError where the chip cannot hold an operator.
+/// `versus`: also with this inverse. `timer` is of `hardware`. Throws ConfigError where the chip
+/// cannot hold an operator.
 ModelCost cost_of_model(const config::HardwareConfig& hardware,
                         const config::ModelConfig& model,
                         const LayerJob& job,
                         bool launch_each,
                         const std::optional<KernelRequest>& versus,
-                        const std::function<void(const std::string&)>& progress,
-                        std::size_t workers = 1);
+                        OperatorTimer& timer);
 
 std::string layer_text(const ModelCost& cost);
 std::string layer_json(const ModelCost& cost);

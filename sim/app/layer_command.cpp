@@ -45,13 +45,9 @@ int run_layer(const LayerArguments& arguments) {
         prepare_folder(arguments.output);
     }
     traces::StatusLine status;
-    const ModelCost cost = cost_of_model(hardware,
-                                         model,
-                                         job,
-                                         arguments.launch == "each",
-                                         versus,
-                                         announcer(status, "layer", arguments.quiet),
-                                         arguments.workers);
+    OperatorTimer timer(hardware, announcer(status, "layer", arguments.quiet), arguments.workers);
+    const ModelCost cost =
+        cost_of_model(hardware, model, job, arguments.launch == "each", versus, timer);
     status.clear();
     const std::string text = layer_text(cost);
     const std::string json = layer_json(cost);

@@ -4,6 +4,7 @@
 #include "sim/app/list_command.h"
 #include "sim/app/run_command.h"
 #include "sim/app/study_command.h"
+#include "sim/app/sweep/sweep_command.h"
 #include "sim/app/trace_command.h"
 #include "sim/app/validate/validate_command.h"
 #include "sim/app/view_command.h"
@@ -98,6 +99,7 @@ int dispatch(int argc, char** argv) {
         {"study", add_study_command(app)},
         {"speed", add_speed_command(app)},
         {"trace", add_trace_command(app)},
+        {"sweep", add_sweep_command(app, command_line)},
         {"layer", add_layer_command(app)},
         {"shares", add_shares_command(app)},
         {"pipeline", add_pipeline_command(app)},

@@ -368,6 +368,12 @@ std::string run_page(const config::HardwareConfig& hardware,
     return page_of(data);
 }
 
+std::string page_of_sweep(const std::string& title, const std::string& command, const json& sweep) {
+    json data = head_json(title, command);
+    data["sweep"] = sweep;
+    return page_of(data);
+}
+
 std::string selection_page(const std::string& command, const Selection& selection) {
     const std::vector<std::string> parameters = varied_parameters(selection.candidates);
     json axes = json::array({{{"name", "kernel"}}});
@@ -384,14 +390,15 @@ std::string selection_page(const std::string& command, const Selection& selectio
                                           to_string(selection.problem.dtype),
                                           selection.hardware,
                                           selection.input);
-    json data = head_json(title, command);
-    data["sweep"] = {{"title", title},
-                     {"axes", axes},
-                     {"objectives",
-                      {{{"name", "cycles"}, {"unit", "cycles"}, {"direction", "min"}},
-                       {{"name", "error"}, {"unit", "relative, worst"}, {"direction", "min"}}}},
-                     {"points", points}};
-    return page_of(data);
+    return page_of_sweep(
+        title,
+        command,
+        {{"title", title},
+         {"axes", axes},
+         {"objectives",
+          {{{"name", "cycles"}, {"unit", "cycles"}, {"direction", "min"}},
+           {{"name", "error"}, {"unit", "relative, worst"}, {"direction", "min"}}}},
+         {"points", points}});
 }
 
 } // namespace npusim::app

@@ -11,6 +11,7 @@
 #include "traces/selection.h"
 
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,11 @@ std::string run_page(const config::HardwareConfig& hardware,
                      const std::string& command,
                      const std::vector<Result>& results,
                      const std::vector<PageRecorder>& runs);
+
+/// A page of a sweep: `sweep` as traces/report/README.md describes it.
+std::string page_of_sweep(const std::string& title,
+                          const std::string& command,
+                          const nlohmann::ordered_json& sweep);
 
 /// A page of all candidates, as points of a sweep.
 std::string selection_page(const std::string& command, const Selection& selection);

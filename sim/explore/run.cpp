@@ -124,11 +124,17 @@ class Run {
         }
         return !points.empty();
     }
+    /// Points that may still be begun.
     [[nodiscard]] std::uint64_t budget_left() const {
-        const std::uint64_t begun = progress_.finished() + in_work_.size();
-        const std::uint64_t budget = sweep_.budget ? static_cast<std::uint64_t>(*sweep_.budget)
-                                                   : std::numeric_limits<std::uint64_t>::max();
-        return budget - std::min(budget, begun);
+        constexpr std::uint64_t any = std::numeric_limits<std::uint64_t>::max();
+        const auto left = [](std::uint64_t most, std::uint64_t begun) {
+            return most - std::min(most, begun);
+        };
+        const std::uint64_t now = progress_.done + progress_.failed + in_work_.size();
+        const std::uint64_t budget =
+            sweep_.budget ? static_cast<std::uint64_t>(*sweep_.budget) : any;
+        return std::min(left(budget, progress_.reused + now),
+                        left(options_.limit.value_or(any), now));
     }
 
     void begin(PointId point) {

@@ -155,13 +155,15 @@ Workload prefill(const std::string& model, std::int64_t tokens, double seconds, 
         app::LayerJob job;
         job.tokens = tokens;
         job.inverse = app::parse_request("inverse/neumann", {});
+        const config::HardwareConfig hardware = test::hardware("ascend-910b");
+        app::OperatorTimer timer(hardware);
         app::cost_of_model(
-            test::hardware("ascend-910b"),
+            hardware,
             config::load_model(fmt::format("{}/configs/models/{}.yaml", NPUSIM_SOURCE_DIR, model)),
             job,
             true,
             {},
-            [](const std::string& /*progress*/) {});
+            timer);
     };
     return result;
 }

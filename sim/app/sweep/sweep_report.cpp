@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/app/sweep/sweep_report.h"
+
+#include "sim/app/report_parts.h"
+#include "sim/app/sweep/sweep_job.h"
+#include "sim/app/table.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <limits>
+#include <utility>
+
+namespace npusim::app {
+
+namespace {
+
+using explore::Effect;
+using explore::Objective;
+using explore::Record;
+using explore::Status;
+
+constexpr std::size_t kMostEffects = 5; ///< that are named for a result
+constexpr std::size_t kMostRows = 40;   ///< of the front in a text
+constexpr double kLeastShare = 0.005;   ///< of the variance
+
+std::size_t count(const SweepReport& report, Status status) {
+    return static_cast<std::size_t>(std::ranges::count(report.records, status, &Record::status));
+}
+
+/// Keys of the axes, in their order.
+std::vector<std::string> axis_keys(const explore::Sweep& sweep) {
+    std::vector<std::string> keys;
+    for (const explore::Axis& axis : sweep.space.axes()) {
+        keys.insert(keys.end(), axis.keys.begin(), axis.keys.end());
+    }
+    return keys;
+}
+
+std::string with_unit(const std::string& result) {
+    const auto& infos = result_infos();
+    const auto info = std::ranges::find(infos, result, &ResultInfo::name);
+    return info == infos.end() || info->unit.empty() || info->unit == result
+               ? result
+               : fmt::format("{}, {}", result, info->unit);
+}
+
+double result_of(const Record& record, const std::string& name) {
+    const explore::Results results = record.results();
+    const auto found = results.find(name);
+    return found == results.end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
+}
+
+/// "61 % chunk, 22 % kernel, 9 % chunk with kernel"
+std::string effects_text(const std::vector<Effect>& effects) {
+    std::vector<Effect> large;
+    std::ranges::copy_if(effects, std::back_inserter(large), [](const Effect& effect) {
+        return effect.share >= kLeastShare;
+    });
+    std::ranges::stable_sort(large, std::ranges::greater{}, &Effect::share);
+    std::vector<std::string> texts;
+    for (const Effect& effect : large) {
+        if (texts.size() < kMostEffects) {
+            texts.push_back(
+                fmt::format("{:.0f} % {}{}",
+                            100 * effect.share,
+                            short_key(effect.first),
+                            effect.second.empty() ? "" : " with " + short_key(effect.second)));
+        }
+    }
+    return texts.empty() ? "nothing: it does not vary" : fmt::format("{}", fmt::join(texts, ", "));
+}
+
+std::string point_text(const SweepReport& report, const Record& record) {
+    std::vector<std::string> texts;
+    for (const std::string& key : axis_keys(*report.sweep)) {
+        texts.push_back(
+            fmt::format("{}={}", short_key(key), explore::to_text(record.axes.at(key))));
+    }
+    return fmt::format("{}", fmt::join(texts, " "));
+}
+
+std::string counts_text(const SweepReport& report) {
+    std::string text = fmt::format("{} points evaluated", count(report, Status::Done));
+    for (const Status status :
+         {Status::Failed, Status::Crashed, Status::Timeout, Status::OutOfMemory}) {
+        if (const std::size_t failed = count(report, status); failed > 0) {
+            text += fmt::format(", {} {}", failed, to_string(status));
+        }
+    }
+    if (report.progress) {
+        const explore::RunProgress& progress = *report.progress;
+        text += fmt::format(" ({} now, {} were there", progress.done, progress.reused);
+        text += progress.infeasible > 0
+                    ? fmt::format("; {} ruled out by constraints)", progress.infeasible)
+                    : ")";
+    }
+    return text;
+}
+
+/// The reason that most points which failed give, and how many do.
+std::string common_failure(const SweepReport& report) {
+    std::map<std::string, std::size_t> reasons;
+    for (const Record& record : report.records) {
+        if (record.status != Status::Done) {
+            ++reasons[record.message.empty() ? std::string(to_string(record.status))
+                                             : record.message];
+        }
+    }
+    const auto most =
+        std::ranges::max_element(reasons, {}, [](const auto& reason) { return reason.second; });
+    return most == reasons.end() ? "" : fmt::format("{} times: {}\n", most->second, most->first);
+}
+
+std::string front_text(const SweepReport& report) {
+    std::vector<std::string> head;
+    for (const Objective& objective : report.sweep->objectives) {
+        head.push_back(with_unit(objective.name));
+    }
+    const std::vector<std::string> keys = axis_keys(*report.sweep);
+    std::ranges::transform(keys, std::back_inserter(head), short_key);
+    Table table(0);
+    table.row("point", head);
+    for (std::size_t i = 0; i < std::min(kMostRows, report.front.size()); ++i) {
+        const Record& record = report.records[report.front[i]];
+        std::vector<std::string> cells;
+        for (const Objective& objective : report.sweep->objectives) {
+            cells.push_back(result_text(result_of(record, objective.name)));
+        }
+        for (const std::string& key : keys) {
+            cells.push_back(explore::to_text(record.axes.at(key)));
+        }
+        table.row(std::to_string(record.id), cells);
+    }
+    const std::size_t left = report.front.size() - std::min(kMostRows, report.front.size());
+    return table.text() + (left > 0 ? fmt::format("and {} more\n", left) : "");
+}
+
+json record_json(const Record& record) {
+    json axes = json::object();
+    for (const auto& [key, value] : record.axes) {
+        axes[key] = explore::to_json(value);
+    }
+    json results = json::object();
+    for (const auto& [name, value] : record.results()) {
+        results[name] = number(value);
+    }
+    return {{"id", record.id}, {"axes", axes}, {"results", results}};
+}
+
+json effects_json(const std::vector<Effect>& effects) {
+    json list = json::array();
+    for (const Effect& effect : effects) {
+        json entry{{"axis", effect.first}, {"share", effect.share}};
+        if (!effect.second.empty()) {
+            entry["with"] = effect.second;
+        }
+        list.push_back(entry);
+    }
+    return list;
+}
+
+} // namespace
+
+SweepReport report_of(const explore::Sweep& sweep, std::vector<Record> records) {
+    SweepReport report;
+    report.sweep = &sweep;
+    report.records = std::move(records);
+    report.front = front_of(sweep, report.records);
+    return report;
+}
+
+std::optional<double> covered(const SweepReport& report) {
+    std::vector<explore::Score> scores;
+    for (const auto& score : scores_of(*report.sweep, report.records)) {
+        if (score) {
+            scores.push_back(*score);
+        }
+    }
+    if (scores.empty()) {
+        return std::nullopt;
+    }
+    explore::Score best = scores.front();
+    explore::Score worst = scores.front();
+    for (const explore::Score& score : scores) {
+        for (std::size_t i = 0; i < score.size(); ++i) {
+            best[i] = std::min(best[i], score[i]);
+            worst[i] = std::max(worst[i], score[i]);
+        }
+    }
+    std::vector<explore::Score> front;
+    for (const std::size_t i : explore::pareto_front(scores)) {
+        explore::Score& score = front.emplace_back(scores[i]);
+        for (std::size_t k = 0; k < score.size(); ++k) { // where all are alike the box is flat
+            score[k] = worst[k] > best[k] ? (score[k] - best[k]) / (worst[k] - best[k]) : 0;
+        }
+    }
+    return explore::hypervolume(front, explore::Score(best.size(), 1.0));
+}
+
+std::string short_key(const std::string& key) {
+    return key.substr(key.find('.') + 1);
+}
+
+std::string result_text(double value) {
+    constexpr double most_whole = 1e15;
+    return value == std::floor(value) && std::abs(value) < most_whole
+               ? fmt::format("{:.0f}", value)
+               : fmt::format("{:.4g}", value);
+}
+
+std::string sweep_text(const SweepReport& report) {
+    const explore::Sweep& sweep = *report.sweep;
+    std::string text = sweep.name;
+    text += sweep.description.empty() ? "" : ": " + sweep.description;
+    text += fmt::format("\n{} of {} in the space\n", counts_text(report), sweep.space.size());
+    text += common_failure(report);
+    if (report.front.empty()) {
+        return text + "no point satisfies the constraints with a finite result\n";
+    }
+    text += fmt::format("\nPareto front, {} points, {:.1f} % of the box they span\n{}",
+                        report.front.size(),
+                        100 * covered(report).value_or(0),
+                        front_text(report));
+    text += "\nbest\n";
+    Table best(2);
+    for (std::size_t i = 0; i < sweep.objectives.size(); ++i) {
+        if (const auto at = best_of(sweep, report.records, i, report.conditions)) {
+            const Record& record = report.records[*at];
+            const std::string& name = sweep.objectives[i].name;
+            best.row(with_unit(name),
+                     {result_text(result_of(record, name)), point_text(report, record)});
+        }
+    }
+    text += best.text();
+    text += "\nwhat the variance goes with\n";
+    Table table(2);
+    for (const Objective& objective : sweep.objectives) {
+        table.row(objective.name,
+                  {effects_text(explore::effects(sweep, report.records, objective.name))});
+    }
+    return text + table.text();
+}
+
+std::string sweep_json(const SweepReport& report) {
+    const explore::Sweep& sweep = *report.sweep;
+    json out{{"sweep", sweep.name},
+             {"version", NPUSIM_VERSION},
+             {"space", sweep.space.size()},
+             {"points", json::object()}};
+    for (const std::string_view name : explore::kStatusNames) {
+        out["points"][std::string(name)] = 0;
+    }
+    for (const Record& record : report.records) {
+        out["points"][std::string(to_string(record.status))] =
+            out["points"][std::string(to_string(record.status))].get<int>() + 1;
+    }
+    json front = json::array();
+    for (const std::size_t i : report.front) {
+        front.push_back(record_json(report.records[i]));
+    }
+    out["front"] = front;
+    out["covered"] = number(covered(report).value_or(0));
+    json objectives = json::object();
+    for (std::size_t i = 0; i < sweep.objectives.size(); ++i) {
+        const Objective& objective = sweep.objectives[i];
+        const auto best = best_of(sweep, report.records, i, report.conditions);
+        objectives[objective.name] = {
+            {"direction", objective.direction == explore::Direction::Min ? "min" : "max"},
+            {"best", best ? record_json(report.records[*best]) : json()},
+            {"effects", effects_json(explore::effects(sweep, report.records, objective.name))}};
+    }
+    out["objectives"] = objectives;
+    return out.dump(2) + "\n";
+}
+
+std::string sweep_csv(const SweepReport& report) {
+    const std::vector<std::string> keys = axis_keys(*report.sweep);
+    std::string text = "id";
+    for (const std::string& key : keys) {
+        text += "," + quoted(key);
+    }
+    for (const Objective& objective : report.sweep->objectives) {
+        text += "," + objective.name;
+    }
+    text += "\n";
+    for (const std::size_t i : report.front) {
+        const Record& record = report.records[i];
+        text += std::to_string(record.id);
+        for (const std::string& key : keys) {
+            text += "," + quoted(explore::to_text(record.axes.at(key)));
+        }
+        for (const Objective& objective : report.sweep->objectives) {
+            text += fmt::format(",{}", result_of(record, objective.name));
+        }
+        text += "\n";
+    }
+    return text;
+}
+
+} // namespace npusim::app

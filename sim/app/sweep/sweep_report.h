@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sim/explore/analysis.h"
+#include "sim/explore/run.h"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace npusim::app {
+
+/// What came of a sweep.
+struct SweepReport {
+    const explore::Sweep* sweep = nullptr;
+    std::vector<explore::Record> records;          ///< of the sweep as it is now
+    std::vector<std::size_t> front;                ///< of `records`, see front_of
+    std::optional<explore::RunProgress> progress;  ///< of the run before, if there was one
+    std::vector<explore::Expression> conditions{}; ///< that the best points have to satisfy too
+};
+
+SweepReport report_of(const explore::Sweep& sweep, std::vector<explore::Record> records);
+
+/// Part of the box between the best and the worst of each objective that the front dominates: 0 of
+/// a front that is no better than the worst, 1 of one point that is best in all. Nothing without
+/// scores.
+std::optional<double> covered(const SweepReport& report);
+
+/// "job.chunk" as "chunk", "hardware.ai_cores" as "ai_cores": what is before the first dot is left
+/// out.
+std::string short_key(const std::string& key);
+/// A value of a result: whole numbers as they are, others with four digits.
+std::string result_text(double value);
+
+std::string sweep_text(const SweepReport& report);
+std::string sweep_json(const SweepReport& report);
+/// The points of the front, in their order.
+std::string sweep_csv(const SweepReport& report);
+
+} // namespace npusim::app
