@@ -421,6 +421,20 @@ class Validator {
         if (hardware_.composition == Composition::Split || !has(Memory::L0c, Memory::Ub)) {
             require(Memory::L0c, Memory::Gm);
         }
+        for (const LinkConfig& link : hardware_.links) {
+            const auto on_cube = [](Memory memory) {
+                return memory != Memory::Gm && memory != Memory::Ub;
+            };
+            if (hardware_.composition == Composition::Split &&
+                ((on_cube(link.from) && link.to == Memory::Ub) ||
+                 (link.from == Memory::Ub && on_cube(link.to)))) {
+                fault("links",
+                      fmt::format("{}->{} leads from core to core, must not be there where "
+                                  "composition is split",
+                                  to_string(link.from),
+                                  to_string(link.to)));
+            }
+        }
     }
 
     void check_gm() {

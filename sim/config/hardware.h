@@ -209,6 +209,8 @@ class HardwareFile {
   public:
     /// Throws ConfigError.
     explicit HardwareFile(std::string path);
+    /// As written, with what it builds on and the technology it names.
+    [[nodiscard]] const YamlNode& tree() const { return *whole_; }
     /// As load_hardware.
     [[nodiscard]] HardwareConfig with(const std::vector<Override>& overrides) const;
 

@@ -23,7 +23,7 @@ struct RunOptions {
     std::string version;          ///< of the program: results of others are not taken for its own
     bool ignore_other_versions = false;
     bool retry_failed = false;          ///< evaluate again what is there but is not done
-    std::optional<std::uint64_t> limit; ///< of points to evaluate now
+    std::optional<std::uint64_t> limit = {}; ///< of points to evaluate now
     Shard shard = {};                   ///< whose files the results go to; see shard_sampler
     PoolOptions pool;
 };

@@ -13,6 +13,7 @@ namespace npusim::explore {
 namespace {
 
 constexpr std::string_view kHardware = "hardware.";
+constexpr std::string_view kHardwareFile = "hardware";
 
 std::optional<Value> find_in(const Settings& settings, std::string_view key) {
     const auto found = settings.find(key);
@@ -27,25 +28,33 @@ bool all_hold(const std::vector<Expression>& constraints, const Lookup& lookup) 
 } // namespace
 
 Point Sweep::point(PointId id) const {
-    Point point{id, hardware_changes, job};
-    for (const auto& [key, value] : space.settings(id)) {
+    const Settings axes = space.settings(id);
+    Point point{id, base_of(axes).file, hardware_changes, job};
+    for (const auto& [key, value] : axes) {
         if (key.starts_with(kHardware)) {
             point.hardware.push_back({key.substr(kHardware.size()), to_text(value)});
-        } else {
+        } else if (key != kHardwareFile) {
             point.job[key] = value;
         }
     }
     return point;
 }
 
+const BaseHardware& Sweep::base_of(const Settings& axes) const {
+    const auto found = axes.find(kHardwareFile);
+    return found == axes.end() ? base : bases.find(to_text(found->second))->second;
+}
+
 std::uint64_t Sweep::hash(PointId id) const {
+    const Settings axes = space.settings(id);
+    const BaseHardware& changed = base_of(axes);
     Settings expanded = job;
-    for (const auto& [key, value] : space.settings(id)) {
-        if (find_in(base, key) != value) {
+    for (const auto& [key, value] : axes) {
+        if (key != kHardwareFile && find_in(changed.settings, key) != value) {
             expanded[key] = value;
         }
     }
-    std::uint64_t hash = hash_text(base_text);
+    std::uint64_t hash = hash_text(changed.text);
     for (const auto& [key, value] : expanded) {
         hash = hash_text(fmt::format("{}={}\n", key, to_text(value)), hash);
     }
@@ -54,7 +63,7 @@ std::uint64_t Sweep::hash(PointId id) const {
 
 std::optional<Value>
 Sweep::value_of(std::string_view key, const Settings& axes, const Results& results) const {
-    for (const Settings* settings : {&axes, &job, &base}) {
+    for (const Settings* settings : {&axes, &job, &base_of(axes).settings}) {
         if (std::optional<Value> value = find_in(*settings, key)) {
             return value;
         }
@@ -90,7 +99,7 @@ std::optional<std::vector<double>> Sweep::score(const Settings& axes,
 
 std::vector<std::string> Sweep::names(const Evaluator& evaluator) const {
     std::vector<std::string> names = evaluator.results;
-    for (const Settings* settings : {&job, &base}) {
+    for (const Settings* settings : {&job, &base.settings}) {
         for (const auto& entry : *settings) {
             names.push_back(entry.first);
         }

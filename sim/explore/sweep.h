@@ -38,7 +38,8 @@ struct SamplerSettings {
 /// A point with everything an evaluation needs to know.
 struct Point {
     PointId id = 0;
-    std::vector<config::Override> hardware; ///< for load_hardware(sweep.hardware, point.hardware)
+    std::string hardware_file;
+    std::vector<config::Override> hardware; ///< for load_hardware(hardware_file, hardware)
     Settings job;                           ///< every key of the job, with "job." before it
 };
 
@@ -52,24 +53,32 @@ struct Evaluator {
         check_job;
 };
 
+/// A hardware file that points change.
+struct BaseHardware {
+    std::string file;
+    Settings settings; ///< "hardware.*"
+    std::string text;  ///< all of it, resolved: part of every hash
+};
+
 /// A sweep file, read and checked.
 struct Sweep {
     std::string file;
     std::string name;
     std::string description;
-    std::string hardware;                           ///< path of the base hardware file
     std::vector<config::Override> hardware_changes; ///< of all points: from the command line
-    Settings base;                                  ///< "hardware.*" of the base
-    Settings job;                                   ///< "job.*" of the file
+    BaseHardware base;
+    std::map<std::string, BaseHardware, std::less<>> bases; ///< by value of an axis `hardware`
+    Settings job;                                           ///< "job.*" of the file
     Space space;
     std::vector<Expression> before; ///< constraints on what a point is
     std::vector<Expression> after;  ///< constraints that need results
     std::vector<Objective> objectives;
     SamplerSettings sampler;
     std::optional<std::int64_t> budget; ///< most points to have a result for
-    std::string base_text;              ///< the base hardware, resolved: part of every hash
 
     [[nodiscard]] Point point(PointId id) const;
+    /// The hardware that a point with these settings changes.
+    [[nodiscard]] const BaseHardware& base_of(const Settings& axes) const;
     /// Hash (FNV-1a, 64 bits) of all a point's results depend on but the program: the resolved base
     /// hardware, the job, and what the point changes. The order of axes and values that equal those
     /// of the base do not matter.

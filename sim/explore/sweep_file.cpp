@@ -25,6 +25,7 @@ namespace {
 constexpr std::size_t kMaxText = 4096;
 constexpr std::int64_t kMaxCount = 1'000'000'000'000; ///< of points to draw
 constexpr std::string_view kHardware = "hardware.";
+constexpr std::string_view kHardwareFile = "hardware";
 constexpr std::string_view kJob = "job.";
 constexpr std::array<std::string_view, 2> kDirectionNames{"min", "max"}; // as Direction
 constexpr std::array<std::string_view, 5> kSamplerNames{                 // as SamplerKind
@@ -143,7 +144,7 @@ class SweepReader {
         if (io.has("description")) {
             io.text("description", sweep_.description, kMaxText);
         }
-        io.text("hardware", sweep_.hardware, kMaxText);
+        io.text("hardware", sweep_.base.file, kMaxText);
         pass(io, "job");
         pass(io, "axes");
         if (io.has("constraints")) {
@@ -162,23 +163,30 @@ class SweepReader {
     }
 
     void load_base() {
+        sweep_.base = loaded(sweep_.base.file, *root_.find("hardware"), "hardware");
+    }
+    /// The hardware file `name`, seen from the sweep file. Throws if there is none.
+    BaseHardware loaded(const std::string& name, const YamlNode& node, const std::string& path) {
         const std::filesystem::path beside = std::filesystem::path(sweep_.file).parent_path();
-        sweep_.hardware = (beside / sweep_.hardware).lexically_normal().string();
-        if (!std::filesystem::exists(sweep_.hardware)) {
-            fault(*root_.find("hardware"),
-                  "hardware",
+        BaseHardware base;
+        base.file = (beside / name).lexically_normal().string();
+        if (!std::filesystem::exists(base.file)) {
+            fault(node,
+                  path,
                   fmt::format("there is no file {} (it is looked for beside the sweep file)",
-                              sweep_.hardware));
+                              base.file));
             faults_.throw_if_any();
         }
-        sweep_.base_text = to_yaml(config::load_hardware(sweep_.hardware, sweep_.hardware_changes));
-        YamlNode base = config::parse_yaml_with_base(sweep_.hardware);
+        const config::HardwareFile file(base.file);
+        base.text = to_yaml(file.with(sweep_.hardware_changes));
+        YamlNode tree = file.tree();
         for (const Override& change : sweep_.hardware_changes) {
-            config::apply_override(base, change.key, change.value, faults_);
+            config::apply_override(tree, change.key, change.value, faults_);
         }
-        each_scalar(base, "hardware", [&](const std::string& path, const YamlNode& scalar) {
-            sweep_.base[path] = to_value(scalar);
+        each_scalar(tree, "hardware", [&](const std::string& key, const YamlNode& scalar) {
+            base.settings[key] = to_value(scalar);
         });
+        return base;
     }
 
     /// Flattens the map of the job, whose keys are the evaluator's affair.
@@ -215,13 +223,19 @@ class SweepReader {
             return;
         }
         std::vector<Axis> axes;
+        std::vector<std::string> paths;
         for (std::size_t i = 0; i < list.items.size(); ++i) {
             const std::string path = fmt::format("axes.{}", i);
             if (std::optional<Axis> axis = read_axis(list.items[i], path)) {
                 check_keys(*axis, list.items[i], path);
+                load_bases(*axis, list.items[i], path);
                 axes.push_back(std::move(*axis));
                 axis_nodes_.push_back(&list.items[i]);
+                paths.push_back(path);
             }
+        }
+        for (std::size_t i = 0; i < axes.size(); ++i) {
+            check_hardware_keys(axes[i], *axis_nodes_[i], paths[i]);
         }
         guarded(list, "axes", [&] { sweep_.space = Space(std::move(axes)); });
     }
@@ -377,25 +391,50 @@ class SweepReader {
         for (const std::string& key : axis.keys) {
             if (!axis_keys_.insert(key).second) {
                 fault(node, path, fmt::format("{}: another axis has this key", key));
-            } else if (key.starts_with(kHardware)) {
-                check_hardware_key(key, node, path);
-            } else if (!key.starts_with(kJob)) {
+            } else if (key != kHardwareFile && !key.starts_with(kHardware) &&
+                       !key.starts_with(kJob)) {
                 fault(node,
                       path,
-                      fmt::format("'{}' (allowed: keys that begin with hardware. or job.)", key));
+                      fmt::format("'{}' (allowed: hardware, and keys that begin with hardware. or "
+                                  "job.)",
+                                  key));
             }
         }
     }
-    void check_hardware_key(const std::string& key, const YamlNode& node, const std::string& path) {
-        if (!sweep_.base.contains(key)) {
-            std::vector<std::string> known;
-            for (const auto& entry : sweep_.base) {
-                known.push_back(entry.first);
+    /// Reads the hardware files that an axis goes over.
+    void load_bases(const Axis& axis, const YamlNode& node, const std::string& path) {
+        for (std::size_t k = 0; k < axis.keys.size(); ++k) {
+            for (const std::vector<Value>& level : axis.levels) {
+                if (axis.keys[k] == kHardwareFile && k < level.size()) {
+                    const std::string name = to_text(level[k]);
+                    sweep_.bases[name] = loaded(name, node, path);
+                }
             }
-            fault(node,
-                  path,
-                  fmt::format(
-                      "{}: no such key in {}{}", key, sweep_.hardware, did_you_mean(key, known)));
+        }
+    }
+    /// Every key of the hardware has to be there in every file that it may change.
+    void check_hardware_keys(const Axis& axis, const YamlNode& node, const std::string& path) {
+        std::vector<const BaseHardware*> bases;
+        for (const auto& entry : sweep_.bases) {
+            bases.push_back(&entry.second);
+        }
+        if (bases.empty()) {
+            bases.push_back(&sweep_.base);
+        }
+        for (const std::string& key : axis.keys) {
+            for (const BaseHardware* base : bases) {
+                if (key.starts_with(kHardware) && !base->settings.contains(key)) {
+                    std::vector<std::string> known;
+                    for (const auto& entry : base->settings) {
+                        known.push_back(entry.first);
+                    }
+                    fault(
+                        node,
+                        path,
+                        fmt::format(
+                            "{}: no such key in {}{}", key, base->file, did_you_mean(key, known)));
+                }
+            }
         }
     }
 

@@ -384,7 +384,12 @@ LayerOptions layer_options(const Settings& job) {
     return options_from(layer_keys(), job);
 }
 
-PointRunner::PointRunner(const explore::Sweep& sweep) : file_(sweep.hardware) {}
+PointRunner::PointRunner(const explore::Sweep& sweep) {
+    files_.emplace(sweep.base.file, sweep.base.file);
+    for (const auto& entry : sweep.bases) {
+        files_.emplace(entry.second.file, entry.second.file);
+    }
+}
 
 Workload PointRunner::workload_of(const JobOptions& options) {
     std::string key = input_key(options);

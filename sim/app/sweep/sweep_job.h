@@ -50,7 +50,7 @@ class PointRunner {
 
     /// The parts of it.
     [[nodiscard]] config::HardwareConfig hardware_of(const explore::Point& point) const {
-        return file_.with(point.hardware);
+        return files_.at(point.hardware_file).with(point.hardware);
     }
     /// Good until the next call.
     Workload workload_of(const JobOptions& options);
@@ -66,7 +66,7 @@ class PointRunner {
         OperatorTimer timer{hardware};
     };
 
-    config::HardwareFile file_;
+    std::map<std::string, config::HardwareFile> files_;
     std::map<std::string, std::unique_ptr<LoadedInput>> inputs_;          ///< by their options
     std::unordered_map<std::uint64_t, explore::Results> done_;            ///< by all they depend on
     std::unordered_map<std::uint64_t, std::unique_ptr<TimedChip>> chips_; ///< by their settings

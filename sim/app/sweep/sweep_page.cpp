@@ -32,7 +32,7 @@ std::string unit_of(const std::string& result) {
 /// Job and hardware of a point, by what differs from the file.
 std::string config_text(const explore::Sweep& sweep, const Record& record) {
     const explore::Point point = sweep.point(record.id);
-    std::string text = fmt::format("hardware: {}\n", sweep.hardware);
+    std::string text = fmt::format("hardware: {}\n", point.hardware_file);
     for (const config::Override& change : point.hardware) {
         text += fmt::format("  {}: {}\n", change.key, change.value);
     }
