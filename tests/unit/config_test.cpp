@@ -384,7 +384,9 @@ TEST_CASE("each link belongs to the pipe of its path and is listed once") {
 
 TEST_CASE("a chip has the links its composition needs") {
     CHECK(edit_error("from: l0c\n    to: gm", "from: l0c\n    to: ub") ==
-          place("links:", 1) + "links: a split chip needs the link l0c->gm");
+          place("links:", 1) + "links: a split chip needs the link l0c->gm\n" + place("links:", 1) +
+              "links: l0c->ub leads from core to core, must not be there where composition is "
+              "split");
 }
 
 TEST_CASE("GM lines are powers of two and the L2 is no larger than GM") {

@@ -65,6 +65,7 @@ struct SweepArguments : SweepFileArguments {
 struct SweepReportArguments : SweepFileArguments {
     std::string command;
     std::vector<std::string> conditions;
+    std::string versus;
     std::string page;
     std::string svg;
 };
@@ -103,16 +104,16 @@ fs::path folder_of(const SweepFileArguments& arguments) {
                                     : fs::path(arguments.folder);
 }
 
-explore::ReadOptions reading(const SweepFileArguments& arguments) {
-    return {.version = program_version(), .ignore_other_versions = arguments.other_versions};
+/// To look at results: those of any build, but of one alone.
+explore::ReadOptions any_version(bool several) {
+    return {.version = {}, .ignore_other_versions = several};
 }
 
 bool holds_results(const fs::path& folder) {
     bool any = false;
     // Of whatever version: they are not to be mixed up by accident.
-    explore::for_each_record(folder,
-                             {.version = {}, .ignore_other_versions = true},
-                             [&](const explore::Record& /*record*/) { any = true; });
+    explore::for_each_record(
+        folder, any_version(true), [&](const explore::Record& /*record*/) { any = true; });
     return any;
 }
 
@@ -202,8 +203,19 @@ void print_report(const SweepReport& report, const std::string& format) {
                             : sweep_text(report));
 }
 
+/// What is in the folder. Throws ConfigError if nothing is.
 SweepReport read_report(const SweepFileArguments& arguments, const Sweep& sweep) {
-    return report_of(sweep, explore::records_of(sweep, folder_of(arguments), reading(arguments)));
+    const fs::path folder = folder_of(arguments);
+    SweepReport report =
+        report_of(sweep, explore::records_of(sweep, folder, any_version(arguments.other_versions)));
+    if (report.records.empty()) {
+        throw ConfigError(fmt::format("{}: no results of {} (allowed: a folder in which `npusim "
+                                      "sweep {}` has run, by -o)",
+                                      folder.string(),
+                                      sweep.file,
+                                      sweep.file));
+    }
+    return report;
 }
 
 int run_sweep_file(const SweepArguments& arguments) {
@@ -241,7 +253,12 @@ int run_sweep_file(const SweepArguments& arguments) {
         options,
         [&](const explore::RunProgress& now, const explore::Record* /*record*/) { said(now); });
     said.clear();
-    SweepReport report = read_report(arguments, sweep);
+    SweepReport report =
+        report_of(sweep,
+                  explore::records_of(sweep,
+                                      folder,
+                                      {.version = options.version,
+                                       .ignore_other_versions = arguments.other_versions}));
     report.progress = progress;
     if (!arguments.page.empty()) {
         write_file(arguments.page, sweep_page(arguments.command, report));
@@ -273,7 +290,11 @@ int report_sweep(const SweepReportArguments& arguments) {
     if (!arguments.svg.empty()) {
         write_file(arguments.svg, sweep_svg(report));
     }
-    print_report(report, arguments.format);
+    if (!arguments.versus.empty()) {
+        print(versus_text(report, arguments.versus));
+    } else {
+        print_report(report, arguments.format);
+    }
     return kDone;
 }
 
@@ -304,9 +325,7 @@ int merge_sweep(const MergeArguments& arguments) {
                                       output.string()));
     }
     const explore::ReadSummary summary =
-        format->second(arguments.folder,
-                       {.version = {}, .ignore_other_versions = arguments.other_versions},
-                       output);
+        format->second(arguments.folder, any_version(arguments.other_versions), output);
     print(fmt::format("{}: {} points", output.string(), summary.records));
     for (const auto& [count, what] : {std::pair(summary.doubled, "were there twice"),
                                       std::pair(summary.torn, "lines were cut off"),
@@ -321,8 +340,7 @@ int merge_sweep(const MergeArguments& arguments) {
 
 int diff_sweeps(const DiffArguments& arguments) {
     const Sweep sweep = load(arguments);
-    const explore::ReadOptions any{.version = {},
-                                   .ignore_other_versions = arguments.other_versions};
+    const explore::ReadOptions any = any_version(arguments.other_versions);
     const bool by_hash = arguments.by == "hash";
     // By axes, records need not be points of the sweep as it is now.
     const auto read = [&](const std::string& folder) {
@@ -345,7 +363,8 @@ void add_file_options(CLI::App& command, SweepFileArguments& arguments, bool csv
                        "sampler.points=100, hardware.ai_cores=8; repeatable");
     command.add_flag("--ignore-other-versions",
                      arguments.other_versions,
-                     "leave out results of other builds rather than refuse the folder");
+                     "leave out results of other builds rather than refuse the folder; to look at "
+                     "results, take those of several builds side by side");
     add_format_option(command, arguments.format, csv);
 }
 
@@ -365,10 +384,15 @@ std::function<int()> add_report(CLI::App& sweep, const std::string& command_line
     arguments->command = command_line;
     CLI::App& command =
         add_own_command(sweep, "report", "what came of a sweep, without running", *arguments, true);
-    command.add_option("--where",
-                       arguments->conditions,
-                       "a condition the best points have to satisfy too, as a constraint of the "
-                       "file: 'error < 1e-2 and area_mm2 < 300'; repeatable");
+    command.add_option(
+        "--where",
+        arguments->conditions,
+        "a condition that best points and those of --versus satisfy, as a constraint of the "
+        "file: 'error < 1e-2 and area_mm2 < 300'; repeatable");
+    command.add_option("--versus",
+                       arguments->versus,
+                       "instead: what the values of this axis come to beside its first one, in all "
+                       "and by each value of the other axes: job.kernel");
     command.add_option("--report", arguments->page, "HTML page of the points, for a browser");
     command.add_option("--svg", arguments->svg, "picture of the first two objectives");
     command.footer("Example:\n  npusim sweep report configs/sweeps/inverse-910b.yaml "

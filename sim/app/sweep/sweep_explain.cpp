@@ -120,12 +120,6 @@ std::string shares_text(const std::vector<PointLimits::Limit>& limits) {
     return fmt::format("{}", fmt::join(texts, ", "));
 }
 
-double median(std::vector<double> values) {
-    const auto middle = values.begin() + std::ssize(values) / 2;
-    std::ranges::nth_element(values, middle);
-    return *middle;
-}
-
 } // namespace
 
 std::vector<PointLimits> explain_front(const SweepReport& report, std::size_t most) {
@@ -156,7 +150,7 @@ std::string explain_text(const SweepReport& report, const std::vector<PointLimit
                 fmt::format("{} {}", objective.name, result_text(results.at(objective.name))));
         }
         for (const auto& [key, value] : record.axes) {
-            facts.push_back(fmt::format("{}={}", short_key(key), explore::to_text(value)));
+            facts.push_back(fmt::format("{}={}", short_key(key), short_value(value)));
         }
         table.row(fmt::format("{}", fmt::join(facts, " ")), {shares_text(point.limits)});
     }

@@ -4,13 +4,17 @@
 #include "sim/app/report_parts.h"
 #include "sim/app/sweep/sweep_job.h"
 #include "sim/app/table.h"
+#include "sim/base/error.h"
+#include "sim/base/suggest.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <limits>
+#include <map>
 #include <utility>
 
 namespace npusim::app {
@@ -76,8 +80,7 @@ std::string effects_text(const std::vector<Effect>& effects) {
 std::string point_text(const SweepReport& report, const Record& record) {
     std::vector<std::string> texts;
     for (const std::string& key : axis_keys(*report.sweep)) {
-        texts.push_back(
-            fmt::format("{}={}", short_key(key), explore::to_text(record.axes.at(key))));
+        texts.push_back(fmt::format("{}={}", short_key(key), short_value(record.axes.at(key))));
     }
     return fmt::format("{}", fmt::join(texts, " "));
 }
@@ -130,7 +133,7 @@ std::string front_text(const SweepReport& report) {
             cells.push_back(result_text(result_of(record, objective.name)));
         }
         for (const std::string& key : keys) {
-            cells.push_back(explore::to_text(record.axes.at(key)));
+            cells.push_back(short_value(record.axes.at(key)));
         }
         table.row(std::to_string(record.id), cells);
     }
@@ -161,6 +164,75 @@ json effects_json(const std::vector<Effect>& effects) {
     }
     return list;
 }
+
+bool satisfies(const SweepReport& report, const Record& record) {
+    const explore::Results results = record.results();
+    return std::ranges::all_of(report.conditions, [&](const explore::Expression& condition) {
+        return condition.holds([&](std::string_view name) {
+            return report.sweep->value_of(name, record.axes, results);
+        });
+    });
+}
+
+/// Points that differ along one axis alone.
+class Peers {
+  public:
+    Peers(const SweepReport& report, const explore::Axis& axis) : axis_(axis) {
+        std::map<explore::Settings, std::vector<const Record*>> groups;
+        for (const Record& record : report.records) {
+            if (!satisfies(report, record)) {
+                continue;
+            }
+            explore::Settings others = record.axes;
+            for (const std::string& key : axis.keys) {
+                others.erase(key);
+            }
+            std::vector<const Record*>& group = groups[others];
+            group.resize(axis.size());
+            group[level_of(record)] = &record;
+        }
+        for (auto& group : groups) {
+            groups_.push_back(std::move(group.second));
+        }
+    }
+
+    /// For each level but the first the median factor, over the groups whose points satisfy `of`;
+    /// "-" where there is none.
+    template <class Of>
+    [[nodiscard]] std::vector<std::string> factors(const std::string& result, const Of& of) const {
+        std::vector<std::string> texts;
+        for (std::size_t level = 1; level < axis_.size(); ++level) {
+            std::vector<double> factors;
+            for (const std::vector<const Record*>& group : groups_) {
+                if (group.front() != nullptr && group[level] != nullptr && of(*group.front())) {
+                    const double factor =
+                        result_of(*group[level], result) / result_of(*group.front(), result);
+                    if (std::isfinite(factor)) {
+                        factors.push_back(factor);
+                    }
+                }
+            }
+            texts.push_back(factors.empty() ? "-" : fmt::format("{:.3f}", median(factors)));
+        }
+        return texts;
+    }
+
+  private:
+    [[nodiscard]] std::size_t level_of(const Record& record) const {
+        const auto level = std::ranges::find_if(axis_.levels, [&](const auto& values) {
+            for (std::size_t k = 0; k < values.size(); ++k) {
+                if (record.axes.at(axis_.keys[k]) != values[k]) {
+                    return false;
+                }
+            }
+            return true;
+        });
+        return static_cast<std::size_t>(level - axis_.levels.begin());
+    }
+
+    const explore::Axis& axis_;
+    std::vector<std::vector<const Record*>> groups_; ///< by level; null: not there
+};
 
 } // namespace
 
@@ -200,8 +272,19 @@ std::optional<double> covered(const SweepReport& report) {
     return explore::hypervolume(front, explore::Score(best.size(), 1.0));
 }
 
+double median(std::vector<double> values) {
+    const auto middle = values.begin() + std::ssize(values) / 2;
+    std::ranges::nth_element(values, middle);
+    return *middle;
+}
+
 std::string short_key(const std::string& key) {
     return key.substr(key.find('.') + 1);
+}
+
+std::string short_value(const explore::Value& value) {
+    const std::string text = explore::to_text(value);
+    return text.ends_with(".yaml") ? std::filesystem::path(text).stem().string() : text;
 }
 
 std::string result_text(double value) {
@@ -242,6 +325,48 @@ std::string sweep_text(const SweepReport& report) {
                   {effects_text(explore::effects(sweep, report.records, objective.name))});
     }
     return text + table.text();
+}
+
+std::string versus_text(const SweepReport& report, const std::string& key) {
+    const explore::Sweep& sweep = *report.sweep;
+    const std::vector<std::string> keys = axis_keys(sweep);
+    const auto& axes = sweep.space.axes();
+    const auto axis = std::ranges::find_if(axes, [&](const explore::Axis& candidate) {
+        return std::ranges::count(candidate.keys, key) > 0;
+    });
+    if (axis == axes.end()) {
+        throw ConfigError(fmt::format("--versus {}: no axis{} (allowed: {})",
+                                      key,
+                                      did_you_mean(key, keys),
+                                      fmt::join(keys, ", ")));
+    }
+    const Peers peers(report, *axis);
+    std::string text;
+    for (const Objective& objective : sweep.objectives) {
+        Table table;
+        std::vector<std::string> head;
+        for (std::size_t level = 1; level < axis->size(); ++level) {
+            head.push_back(short_value(axis->levels[level].front()));
+        }
+        table.row(fmt::format(
+                      "{} / that of {}", objective.name, short_value(axis->levels.front().front())),
+                  head);
+        table.row("all", peers.factors(objective.name, [](const Record&) { return true; }));
+        for (const explore::Axis& other : axes) {
+            const std::string& other_key = other.keys.front();
+            for (const std::vector<explore::Value>& level : other.levels) {
+                if (&other != &*axis && other.size() > 1) {
+                    table.row(
+                        fmt::format("{}={}", short_key(other_key), short_value(level.front())),
+                        peers.factors(objective.name, [&](const Record& record) {
+                            return record.axes.at(other_key) == level.front();
+                        }));
+                }
+            }
+        }
+        text += (text.empty() ? "" : "\n") + table.text();
+    }
+    return text;
 }
 
 std::string sweep_json(const SweepReport& report) {

@@ -14,10 +14,11 @@ namespace npusim::app {
 /// What came of a sweep.
 struct SweepReport {
     const explore::Sweep* sweep = nullptr;
-    std::vector<explore::Record> records;          ///< of the sweep as it is now
-    std::vector<std::size_t> front;                ///< of `records`, see front_of
-    std::optional<explore::RunProgress> progress;  ///< of the run before, if there was one
-    std::vector<explore::Expression> conditions{}; ///< that the best points have to satisfy too
+    std::vector<explore::Record> records;         ///< of the sweep as it is now
+    std::vector<std::size_t> front;               ///< of `records`, see front_of
+    std::optional<explore::RunProgress> progress; ///< of the run before, if there was one
+    std::vector<explore::Expression>
+        conditions{}; ///< that best points, and those of versus_text, satisfy
 };
 
 SweepReport report_of(const explore::Sweep& sweep, std::vector<explore::Record> records);
@@ -30,10 +31,18 @@ std::optional<double> covered(const SweepReport& report);
 /// "job.chunk" as "chunk", "hardware.ai_cores" as "ai_cores": what is before the first dot is left
 /// out.
 std::string short_key(const std::string& key);
+/// A value of an axis; of a file its name alone.
+std::string short_value(const explore::Value& value);
+/// The middle one in order of size, the upper of two. `values` are not empty.
+double median(std::vector<double> values);
 /// A value of a result: whole numbers as they are, others with four digits.
 std::string result_text(double value);
 
 std::string sweep_text(const SweepReport& report);
+/// What the values of the axis `key` come to beside its first one: the median factor of each
+/// objective over points that differ in nothing else, in all and by each value of the other axes.
+/// Only points that satisfy the report's conditions count. Throws ConfigError for what is no axis.
+std::string versus_text(const SweepReport& report, const std::string& key);
 std::string sweep_json(const SweepReport& report);
 /// The points of the front, in their order.
 std::string sweep_csv(const SweepReport& report);
