@@ -149,8 +149,8 @@ std::string explain_text(const SweepReport& report, const std::vector<PointLimit
             facts.push_back(
                 fmt::format("{} {}", objective.name, result_text(results.at(objective.name))));
         }
-        for (const auto& [key, value] : record.axes) {
-            facts.push_back(fmt::format("{}={}", short_key(key), short_value(value)));
+        for (const std::string& key : telling_keys(sweep)) {
+            facts.push_back(fmt::format("{}={}", short_key(key), short_value(record.axes.at(key))));
         }
         table.row(fmt::format("{}", fmt::join(facts, " ")), {shares_text(point.limits)});
     }

@@ -179,7 +179,7 @@ std::string check_job(const std::string& key, const Value& value, const Settings
                        ? fmt::format("job.kind: (allowed: {})", fmt::join(kKinds, ", "))
                        : "";
         }
-        if (const std::string wrong = check_key(key, job); !wrong.empty()) {
+        if (std::string wrong = check_key(key, job); !wrong.empty()) {
             return wrong;
         }
         Settings own{{key, value}};
@@ -205,8 +205,9 @@ void put_busy(Results& results, const observe::RunStatistics& statistics, std::i
 }
 
 /// Energy and what follows from it; nothing for a chip without a technology.
-void put_energy(Results& results, double joules, double seconds) {
+void put_energy(Results& results, double joules, double seconds, double tokens) {
     results["energy_uj"] = joules * 1e6;
+    results["energy_per_token_uj"] = joules * 1e6 / tokens;
     results["power_w"] = joules / seconds;
     results["edp_ujs"] = joules * 1e6 * seconds;
 }
@@ -238,7 +239,7 @@ Results results_of(const Result& result, const config::HardwareConfig& hardware)
         results["error_median"] = usable ? result.accuracy->rel_frobenius_median : none;
     }
     if (result.energy) {
-        put_energy(results, result.energy->joules(), result.energy->seconds);
+        put_energy(results, result.energy->joules(), result.energy->seconds, tokens);
     }
     put_area(results, hardware);
     return results;
@@ -292,9 +293,7 @@ Results results_of(const ModelCost& cost, const config::HardwareConfig& hardware
         {"hbm_bytes", sum_over(cost, &OperatorRun::hbm_bytes)},
     };
     if (hardware.technology) {
-        const double joules = cost.total_joules(cost.layers);
-        put_energy(results, joules, seconds);
-        results["energy_per_token_uj"] = joules * 1e6 / tokens;
+        put_energy(results, cost.total_joules(cost.layers), seconds, tokens);
     }
     put_area(results, hardware);
     return results;
@@ -344,7 +343,7 @@ const std::vector<ResultInfo>& result_infos() {
         {"gm_bytes", "bytes", "read and written"},
         {"hbm_bytes", "bytes", "of these, past L2"},
         {"energy_uj", "uJ", "of the run"},
-        {"energy_per_token_uj", "uJ", "layer"},
+        {"energy_per_token_uj", "uJ", "of all chunks; of a layer, of its rows"},
         {"power_w", "W", "mean"},
         {"edp_ujs", "uJ s", "energy times time"},
         {"area_mm2", "mm2", "of the chip, as far as it is modelled"},

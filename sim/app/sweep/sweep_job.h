@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 /// What runs at a point of a sweep: by the key `job.kind` an inverse (as `npusim run`) or the
@@ -62,6 +63,7 @@ class PointRunner {
 
     /// A chip with what has been timed on it.
     struct TimedChip {
+        explicit TimedChip(config::HardwareConfig chip) : hardware(std::move(chip)) {}
         config::HardwareConfig hardware;
         OperatorTimer timer{hardware};
     };

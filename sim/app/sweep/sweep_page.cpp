@@ -23,10 +23,11 @@ using explore::Status;
 
 constexpr std::size_t kMostColours = 8;
 
+/// "" where the name says it.
 std::string unit_of(const std::string& result) {
     const auto& infos = result_infos();
     const auto info = std::ranges::find(infos, result, &ResultInfo::name);
-    return info == infos.end() ? "" : std::string(info->unit);
+    return info == infos.end() || info->unit == result ? "" : std::string(info->unit);
 }
 
 /// Job and hardware of a point, by what differs from the file.
@@ -47,18 +48,17 @@ std::string failure_text(const Record& record) {
     if (record.status == Status::Done) {
         return "no finite result, or against a constraint";
     }
-    return record.message.empty() ? std::string(to_string(record.status))
-                                  : fmt::format("{}: {}", to_string(record.status), record.message);
+    return record.message.empty() ? std::string(to_string(record.status)) : record.message;
 }
 
 json point_json(const SweepReport& report, std::size_t i, bool scored) {
     const explore::Sweep& sweep = *report.sweep;
     const Record& record = report.records[i];
     json axes = json::array();
-    for (const explore::Axis& axis : sweep.space.axes()) {
-        for (const std::string& key : axis.keys) {
-            axes.push_back(json(explore::to_json(record.axes.at(key))));
-        }
+    for (const std::string& key : telling_keys(sweep)) {
+        const explore::Value& value = record.axes.at(key);
+        axes.push_back(std::holds_alternative<std::string>(value) ? json(short_value(value))
+                                                                  : json(explore::to_json(value)));
     }
     json point{{"id", record.id},
                {"axes", axes},
@@ -105,7 +105,7 @@ std::pair<std::size_t, std::size_t> drawn_objectives(const explore::Sweep& sweep
 
 std::string label_of(const std::string& result) {
     const std::string unit = unit_of(result);
-    return unit.empty() || unit == result ? result : fmt::format("{}, {}", result, unit);
+    return unit.empty() ? result : fmt::format("{}, {}", result, unit);
 }
 
 } // namespace
@@ -113,10 +113,8 @@ std::string label_of(const std::string& result) {
 std::string sweep_page(const std::string& command, const SweepReport& report) {
     const explore::Sweep& sweep = *report.sweep;
     json axes = json::array();
-    for (const explore::Axis& axis : sweep.space.axes()) {
-        for (const std::string& key : axis.keys) {
-            axes.push_back({{"name", short_key(key)}});
-        }
+    for (const std::string& key : telling_keys(sweep)) {
+        axes.push_back({{"name", short_key(key)}});
     }
     json objectives = json::array();
     for (const Objective& objective : sweep.objectives) {

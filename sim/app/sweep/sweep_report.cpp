@@ -34,13 +34,22 @@ std::size_t count(const SweepReport& report, Status status) {
     return static_cast<std::size_t>(std::ranges::count(report.records, status, &Record::status));
 }
 
-/// Keys of the axes, in their order.
+/// Keys of all axes, in their order.
 std::vector<std::string> axis_keys(const explore::Sweep& sweep) {
     std::vector<std::string> keys;
     for (const explore::Axis& axis : sweep.space.axes()) {
         keys.insert(keys.end(), axis.keys.begin(), axis.keys.end());
     }
     return keys;
+}
+
+/// "ascend-910b 512": what a level of an axis is called.
+std::string level_text(const explore::Axis& axis, const std::vector<explore::Value>& level) {
+    std::vector<std::string> texts;
+    for (const std::size_t k : telling_keys(axis)) {
+        texts.push_back(short_value(level[k]));
+    }
+    return fmt::format("{}", fmt::join(texts, " "));
 }
 
 std::string with_unit(const std::string& result) {
@@ -79,7 +88,7 @@ std::string effects_text(const std::vector<Effect>& effects) {
 
 std::string point_text(const SweepReport& report, const Record& record) {
     std::vector<std::string> texts;
-    for (const std::string& key : axis_keys(*report.sweep)) {
+    for (const std::string& key : telling_keys(*report.sweep)) {
         texts.push_back(fmt::format("{}={}", short_key(key), short_value(record.axes.at(key))));
     }
     return fmt::format("{}", fmt::join(texts, " "));
@@ -122,7 +131,7 @@ std::string front_text(const SweepReport& report) {
     for (const Objective& objective : report.sweep->objectives) {
         head.push_back(with_unit(objective.name));
     }
-    const std::vector<std::string> keys = axis_keys(*report.sweep);
+    const std::vector<std::string> keys = telling_keys(*report.sweep);
     std::ranges::transform(keys, std::back_inserter(head), short_key);
     Table table(0);
     table.row("point", head);
@@ -174,6 +183,18 @@ bool satisfies(const SweepReport& report, const Record& record) {
     });
 }
 
+/// Whether a record has these values along an axis.
+bool is_at(const Record& record,
+           const explore::Axis& axis,
+           const std::vector<explore::Value>& level) {
+    for (std::size_t k = 0; k < level.size(); ++k) {
+        if (record.axes.at(axis.keys[k]) != level[k]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /// Points that differ along one axis alone.
 class Peers {
   public:
@@ -219,14 +240,8 @@ class Peers {
 
   private:
     [[nodiscard]] std::size_t level_of(const Record& record) const {
-        const auto level = std::ranges::find_if(axis_.levels, [&](const auto& values) {
-            for (std::size_t k = 0; k < values.size(); ++k) {
-                if (record.axes.at(axis_.keys[k]) != values[k]) {
-                    return false;
-                }
-            }
-            return true;
-        });
+        const auto level = std::ranges::find_if(
+            axis_.levels, [&](const auto& values) { return is_at(record, axis_, values); });
         return static_cast<std::size_t>(level - axis_.levels.begin());
     }
 
@@ -276,6 +291,30 @@ double median(std::vector<double> values) {
     const auto middle = values.begin() + std::ssize(values) / 2;
     std::ranges::nth_element(values, middle);
     return *middle;
+}
+
+std::vector<std::size_t> telling_keys(const explore::Axis& axis) {
+    std::vector<std::size_t> told;
+    for (std::size_t k = 0; k < axis.keys.size(); ++k) {
+        const bool repeats = std::ranges::any_of(told, [&](std::size_t before) {
+            return std::ranges::all_of(
+                axis.levels, [&](const auto& level) { return level[k] == level[before]; });
+        });
+        if (!repeats) {
+            told.push_back(k);
+        }
+    }
+    return told;
+}
+
+std::vector<std::string> telling_keys(const explore::Sweep& sweep) {
+    std::vector<std::string> keys;
+    for (const explore::Axis& axis : sweep.space.axes()) {
+        for (const std::size_t k : telling_keys(axis)) {
+            keys.push_back(axis.keys[k]);
+        }
+    }
+    return keys;
 }
 
 std::string short_key(const std::string& key) {
@@ -346,21 +385,20 @@ std::string versus_text(const SweepReport& report, const std::string& key) {
         Table table;
         std::vector<std::string> head;
         for (std::size_t level = 1; level < axis->size(); ++level) {
-            head.push_back(short_value(axis->levels[level].front()));
+            head.push_back(level_text(*axis, axis->levels[level]));
         }
-        table.row(fmt::format(
-                      "{} / that of {}", objective.name, short_value(axis->levels.front().front())),
-                  head);
+        table.row(
+            fmt::format("{} / that of {}", objective.name, level_text(*axis, axis->levels.front())),
+            head);
         table.row("all", peers.factors(objective.name, [](const Record&) { return true; }));
         for (const explore::Axis& other : axes) {
-            const std::string& other_key = other.keys.front();
             for (const std::vector<explore::Value>& level : other.levels) {
                 if (&other != &*axis && other.size() > 1) {
-                    table.row(
-                        fmt::format("{}={}", short_key(other_key), short_value(level.front())),
-                        peers.factors(objective.name, [&](const Record& record) {
-                            return record.axes.at(other_key) == level.front();
-                        }));
+                    table.row(fmt::format(
+                                  "{}={}", short_key(other.keys.front()), level_text(other, level)),
+                              peers.factors(objective.name, [&](const Record& record) {
+                                  return is_at(record, other, level);
+                              }));
                 }
             }
         }

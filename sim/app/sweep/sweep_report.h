@@ -28,6 +28,11 @@ SweepReport report_of(const explore::Sweep& sweep, std::vector<explore::Record> 
 /// scores.
 std::optional<double> covered(const SweepReport& report);
 
+/// The keys of an axis, by their places, that say something: not those that always have the value
+/// of one before.
+std::vector<std::size_t> telling_keys(const explore::Axis& axis);
+/// Those of all axes.
+std::vector<std::string> telling_keys(const explore::Sweep& sweep);
 /// "job.chunk" as "chunk", "hardware.ai_cores" as "ai_cores": what is before the first dot is left
 /// out.
 std::string short_key(const std::string& key);
