@@ -133,14 +133,6 @@ std::vector<std::size_t> Space::levels(PointId point) const {
     return levels;
 }
 
-PointId Space::at(std::span<const std::size_t> levels) const {
-    PointId point = 0;
-    for (std::size_t i = 0; i < axes_.size(); ++i) {
-        point = point * axes_[i].size() + levels[i];
-    }
-    return point;
-}
-
 Settings Space::settings(PointId point) const {
     const std::vector<std::size_t> at = levels(point);
     Settings settings;

@@ -47,7 +47,13 @@ class Space {
     /// The level of each axis at a point.
     [[nodiscard]] std::vector<std::size_t> levels(PointId point) const;
     /// The point with a level for each axis.
-    [[nodiscard]] PointId at(std::span<const std::size_t> levels) const;
+    [[nodiscard]] PointId at(std::span<const std::size_t> levels) const {
+        PointId point = 0;
+        for (std::size_t i = 0; i < axes_.size(); ++i) {
+            point = point * axes_[i].size() + levels[i];
+        }
+        return point;
+    }
     /// The values of the axes' keys at a point.
     [[nodiscard]] Settings settings(PointId point) const;
     /// The point with these values of the axes' keys. Throws ConfigError where a key is missing,

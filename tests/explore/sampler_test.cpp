@@ -196,7 +196,7 @@ TEST_CASE("ask/tell: the end of input ends it; faults name the line") {
     CHECK_THROWS_WITH(first_answer("3\n"), Catch::StartsWith("ask/tell input, line 1: "));
 }
 
-#ifdef NPUSIM_PAGMO
+#ifdef NPUSIM_NSGA2_MODULE
 namespace {
 
 SamplerSettings nsga2(std::int64_t seed) {
