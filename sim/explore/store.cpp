@@ -73,28 +73,40 @@ bool ends_in_a_line(const fs::path& path) {
     return stream.get() == '\n';
 }
 
+bool is_result_name(const std::string& name) {
+    return name.starts_with(kPrefix) && name.ends_with(kSuffix);
+}
+
+/// A file of results with as much of it as is to be read: others may be adding lines.
+struct ResultFile {
+    fs::path path;
+    std::uintmax_t size = 0;
+};
+
 /// The result files of a folder, by name.
-std::vector<fs::path> result_files(const fs::path& folder) {
-    std::vector<fs::path> files;
+std::vector<ResultFile> result_files(const fs::path& folder) {
+    std::vector<ResultFile> files;
     if (fs::is_directory(folder)) {
         for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-            const std::string name = entry.path().filename().string();
-            if (name.starts_with(kPrefix) && name.ends_with(kSuffix)) {
-                files.push_back(entry.path());
+            if (is_result_name(entry.path().filename().string())) {
+                files.push_back({entry.path(), entry.file_size()});
             }
         }
     }
-    std::ranges::sort(files);
+    std::ranges::sort(files, {}, &ResultFile::path);
     return files;
 }
 
 /// Gives every line of the files that is a record, with its place among all lines, and every other
 /// line as nothing.
-template <class Use> void each_line(const std::vector<fs::path>& files, Use use) {
+template <class Use> void each_line(const std::vector<ResultFile>& files, Use use) {
     std::size_t place = 0;
-    for (const fs::path& file : files) {
-        std::ifstream stream(file, std::ios::binary);
-        for (std::string line; std::getline(stream, line); ++place) {
+    for (const ResultFile& file : files) {
+        std::ifstream stream(file.path, std::ios::binary);
+        std::uintmax_t left = file.size;
+        for (std::string line; left > 0 && std::getline(stream, line); ++place) {
+            line.resize(std::min<std::uintmax_t>(line.size(), left));
+            left -= std::min<std::uintmax_t>(line.size() + 1, left);
             if (!line.empty()) {
                 use(place, parse_record(line));
             }
@@ -196,6 +208,12 @@ FolderLock::FolderLock(const fs::path& folder, const std::string& part)
     }
 }
 
+bool is_result_file(const fs::path& folder, const fs::path& file) {
+    std::error_code missing;
+    return is_result_name(file.filename().string()) &&
+           fs::equivalent(folder, fs::absolute(file).parent_path(), missing);
+}
+
 RecordFile::RecordFile(const fs::path& folder, std::string_view writer)
     : path_(folder / fmt::format("{}{}{}", kPrefix, writer, kSuffix)),
       file_(open_file(path_, O_WRONLY | O_APPEND)) {
@@ -214,7 +232,7 @@ void RecordFile::add(const Record& record) {
 ReadSummary for_each_record(const fs::path& folder,
                             const ReadOptions& options,
                             const std::function<void(const Record&)>& use) {
-    const std::vector<fs::path> files = result_files(folder);
+    const std::vector<ResultFile> files = result_files(folder);
     Index index(folder, options);
     each_line(files, [&](std::size_t place, const std::optional<Record>& record) {
         index.see(place, record);

@@ -41,6 +41,9 @@ class FolderLock {
     File own_; ///< the part's
 };
 
+/// Whether a file of this path would be read as results of `folder`.
+bool is_result_file(const std::filesystem::path& folder, const std::filesystem::path& file);
+
 /// The result file of one writer, results-WRITER.jsonl, to which whole lines are added. A line that
 /// an earlier process left unfinished is closed first.
 class RecordFile {
@@ -74,7 +77,7 @@ struct ReadOptions {
 /// Gives each point's record once, file by file: of those with one hash the first that is done,
 /// else the first. Keeps only hashes in memory. Throws ConfigError if records of another version
 /// than the wanted one, or of two versions, are there and not to be ignored. A folder that does not
-/// exist holds nothing.
+/// exist holds nothing. Others may be adding records: those count that are there at the beginning.
 ReadSummary for_each_record(const std::filesystem::path& folder,
                             const ReadOptions& options,
                             const std::function<void(const Record&)>& use);

@@ -112,6 +112,25 @@ TEST_CASE("store: a torn line loses itself alone, and the next writer closes it"
     }
 }
 
+TEST_CASE("store: what is added while records are read is not there yet") {
+    const Folder folder;
+    RecordFile first(folder.path(), "0");
+    RecordFile last(folder.path(), "1");
+    first.add(record_of(1));
+    first.add(record_of(2));
+    last.add(record_of(3));
+    std::vector<std::uint64_t> hashes;
+    const ReadSummary summary = for_each_record(folder.path(), {}, [&](const Record& record) {
+        hashes.push_back(record.hash);
+        first.add(record_of(10 + record.hash));
+        last.add(record_of(20 + record.hash));
+        RecordFile(folder.path(), "2").add(record_of(30 + record.hash));
+    });
+    CHECK(hashes == std::vector<std::uint64_t>{1, 2, 3});
+    CHECK(summary.records == 3);
+    CHECK(hashes_in(folder).size() == 12);
+}
+
 TEST_CASE("store: versions are not mixed silently") {
     const Folder folder;
     RecordFile file(folder.path(), "0");
