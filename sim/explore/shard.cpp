@@ -18,31 +18,43 @@ class ShardSampler : public Sampler {
 
     std::vector<PointId> ask(std::size_t count) override {
         std::vector<PointId> own;
-        while (own.empty() && !all_->done()) {
+        while (own.empty() && !done()) {
             const std::vector<PointId> asked = all_->ask(count);
             if (asked.empty()) {
                 break; // some must be told first
             }
             for (const PointId point : asked) {
-                if (next_++ % shard_.count == shard_.index - 1) {
-                    own.push_back(point);
-                } else {
-                    all_->tell(
-                        point,
-                        {sweep_.feasible(point) ? Told::Kind::Failed : Told::Kind::Infeasible});
-                }
+                pass_on(point, own);
             }
         }
         return own;
     }
     void tell(PointId point, const Told& told) override { all_->tell(point, told); }
-    [[nodiscard]] bool done() const override { return all_->done(); }
+    [[nodiscard]] bool done() const override { return all_->done() || budget_is_spent(); }
 
   private:
+    void pass_on(PointId point, std::vector<PointId>& own) {
+        if (budget_is_spent()) {
+            return;
+        }
+        const bool feasible = sweep_.feasible(point);
+        feasible_ += static_cast<std::int64_t>(feasible);
+        if (next_++ % shard_.count == shard_.index - 1) {
+            own.push_back(point);
+        } else {
+            all_->tell(point, {feasible ? Told::Kind::Failed : Told::Kind::Infeasible});
+        }
+    }
+    /// By the points of all shards: the budget is theirs together.
+    [[nodiscard]] bool budget_is_spent() const {
+        return sweep_.budget && feasible_ >= *sweep_.budget;
+    }
+
     std::unique_ptr<Sampler> all_;
     const Sweep& sweep_;
     Shard shard_;
     std::uint64_t next_ = 0;
+    std::int64_t feasible_ = 0; ///< points so far, of all shards
 };
 
 } // namespace

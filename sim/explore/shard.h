@@ -24,8 +24,9 @@ struct Shard {
 Shard parse_shard(const std::string& text);
 
 /// Every `shard.count`th of the points of `sampler`, which must not depend on what it is told of
-/// scores: of those of other shards it is told only whether they are feasible. Throws ConfigError
-/// for a sampler that learns.
+/// scores: of those of other shards it is told only whether they are feasible. All shards together
+/// take the points that the sweep's budget would give to one run. Throws ConfigError for a sampler
+/// that learns.
 std::unique_ptr<Sampler>
 shard_sampler(std::unique_ptr<Sampler> sampler, const Sweep& sweep, const Shard& shard);
 

@@ -115,6 +115,30 @@ TEST_CASE("run: constraints rule points out before they run; the budget holds") 
     CHECK(again.done == 0);
 }
 
+TEST_CASE("run: shards that share a folder take the points and the budget of one run") {
+    for (const char* budget : {"1000", "31"}) {
+        const Folder whole;
+        const Folder parts;
+        const std::vector<config::Override> limited{{"budget.points", budget}};
+        const std::string odd = "job.n < 20 or job.n / 2 > job.n - 50";
+        const Sweep sweep = grid(parts, 100, odd, limited);
+        const RunProgress one = run(grid(whole, 100, odd, limited), options(whole));
+        std::uint64_t done = 0;
+        for (std::uint64_t i = 1; i <= 3; ++i) {
+            RunOptions how = options(parts);
+            how.shard = {i, 3};
+            const auto sampler = shard_sampler(grid_sampler(sweep.space), sweep, how.shard);
+            const RunProgress part = run_sweep(sweep, *sampler, squares, how);
+            CHECK(part.done > 0);
+            CHECK(part.reused == 0);
+            done += part.done;
+        }
+        CHECK(done == one.done);
+        CHECK(numbers_done(parts) == numbers_done(whole));
+        CHECK(run(sweep, options(parts)).done == 0);
+    }
+}
+
 TEST_CASE("run: a point that fails, crashes or hangs is kept as that, and can be tried again") {
     const Folder folder;
     const Sweep sweep = grid(folder, 40);
