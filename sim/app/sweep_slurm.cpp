@@ -45,7 +45,7 @@ pass_on() {
 }
 trap pass_on TERM
 
-"$NPUSIM" sweep "$FILE" -o "$FOLDER" -j "$CORES" --shard "$SLURM_ARRAY_TASK_ID/$SHARDS" &
+"$NPUSIM" sweep "$FILE" -o "$FOLDER" -j "$CORES" --shard "$SLURM_ARRAY_TASK_ID/$SHARDS" --resume &
 
 # A signal ends wait before npusim has ended; then it has to be waited for again.
 status=

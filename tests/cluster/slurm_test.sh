@@ -139,11 +139,11 @@ name: slurm
 hardware: $hardware
 job:
   kind: inverse
-  kernel: inverse/neumann
-  chunk: 64
-  matrices: 256
+  kernel: inverse/forward-substitution # slow to simulate: tasks last some seconds
+  chunk: 128
+  count: 800
   input: 'correlated:0.9'
-  dtype: fp16
+  accuracy: no
 axes:
   - {key: hardware.ai_cores, range: {from: 1, to: $((points / 2)), step: 1}}
   - {key: hardware.buffers.l1.size, values: [256KiB, 512KiB]}

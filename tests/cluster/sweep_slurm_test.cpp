@@ -204,7 +204,7 @@ TEST_CASE("bash takes the script, and npusim gets its words whatever is in the p
     fs::rename(programs.folder() / "npusim", job.program);
 
     const ProgramOutcome outcome = run_task(job, 0);
-    CHECK(outcome.out == fmt::format("sweep\n{}\n-o\n{}\n-j\n2\n--shard\n2/3\n",
+    CHECK(outcome.out == fmt::format("sweep\n{}\n-o\n{}\n-j\n2\n--shard\n2/3\n--resume\n",
                                      job.file.string(),
                                      job.folder.string()));
     CHECK(outcome.err.empty());
