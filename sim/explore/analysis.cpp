@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <unordered_map>
 #include <utility>
@@ -47,15 +48,23 @@ struct Sample {
     double value = 0;
 };
 
+/// A result of a record that is done, if it is there and finite.
+std::optional<double> finite_result(const Record& record, const std::string& result) {
+    const Results results = record.results();
+    const auto value = results.find(result);
+    return record.status == Status::Done && value != results.end() && std::isfinite(value->second)
+               ? std::optional(value->second)
+               : std::nullopt;
+}
+
 std::vector<Sample>
 samples_of(const Space& space, const std::vector<Record>& records, const std::string& result) {
+    const Scale scale = effect_scale(records, result);
     std::vector<Sample> samples;
     for (const Record& record : records) {
-        const Results results = record.results();
-        const auto value = results.find(result);
-        if (record.status == Status::Done && value != results.end() &&
-            std::isfinite(value->second)) {
-            samples.push_back({space.levels(record.id), value->second});
+        if (const std::optional<double> value = finite_result(record, result)) {
+            samples.push_back(
+                {space.levels(record.id), scale == Scale::Log ? std::log10(*value) : *value});
         }
     }
     return samples;
@@ -97,6 +106,32 @@ std::optional<PointId> point_of(const Sweep& sweep, const Record& record) {
 
 void sort_by_share(std::vector<Effect>& effects) {
     std::ranges::stable_sort(effects, std::greater<>{}, &Effect::share);
+}
+
+/// Replaces an objective whose values are all above 0 by its logarithm. Scores of one that is to be
+/// maximised have the other sign.
+void take_logarithms(const Sweep& sweep, std::vector<Score>& scores) {
+    for (std::size_t i = 0; i < sweep.objectives.size(); ++i) {
+        const double sign = sweep.objectives[i].direction == Direction::Min ? 1 : -1;
+        if (std::ranges::all_of(scores, [&](const Score& score) { return sign * score[i] > 0; })) {
+            for (Score& score : scores) {
+                score[i] = sign * std::log(sign * score[i]);
+            }
+        }
+    }
+}
+
+/// Puts 0 in the place of the best and 1 in that of the worst of each coordinate; 0 for all where
+/// they are alike.
+void scale_to_box(std::vector<Score>& scores) {
+    for (std::size_t i = 0; i < scores.front().size(); ++i) {
+        const auto coordinate = [i](const Score& score) { return score[i]; };
+        const double best = coordinate(*std::ranges::min_element(scores, {}, coordinate));
+        const double worst = coordinate(*std::ranges::max_element(scores, {}, coordinate));
+        for (Score& score : scores) {
+            score[i] = worst > best ? (score[i] - best) / (worst - best) : 0;
+        }
+    }
 }
 
 } // namespace
@@ -170,6 +205,21 @@ std::vector<std::size_t> front_of(const Sweep& sweep, const std::vector<Record>&
     return pareto_front(scores);
 }
 
+std::optional<double> covered(const Sweep& sweep, const std::vector<Record>& records) {
+    std::vector<Score> scores;
+    for (const std::optional<Score>& score : scores_of(sweep, records)) {
+        if (score) {
+            scores.push_back(*score);
+        }
+    }
+    if (scores.empty()) {
+        return std::nullopt;
+    }
+    take_logarithms(sweep, scores);
+    scale_to_box(scores);
+    return hypervolume(scores, Score(sweep.objectives.size(), 1.0));
+}
+
 std::optional<std::size_t> best_of(const Sweep& sweep,
                                    const std::vector<Record>& records,
                                    std::size_t objective,
@@ -192,6 +242,19 @@ std::optional<std::size_t> best_of(const Sweep& sweep,
         }
     }
     return best;
+}
+
+Scale effect_scale(const std::vector<Record>& records, const std::string& result) {
+    constexpr double least_factor = 100;
+    double least = std::numeric_limits<double>::infinity();
+    double most = -least;
+    for (const Record& record : records) {
+        if (const std::optional<double> value = finite_result(record, result)) {
+            least = std::min(least, *value);
+            most = std::max(most, *value);
+        }
+    }
+    return least > 0 && most / least > least_factor ? Scale::Log : Scale::Linear;
 }
 
 std::vector<Effect>

@@ -35,6 +35,12 @@ std::vector<std::optional<Score>> scores_of(const Sweep& sweep, const std::vecto
 /// Indices of the records on the front of a sweep's objectives.
 std::vector<std::size_t> front_of(const Sweep& sweep, const std::vector<Record>& records);
 
+/// Part of the box between the best and the worst of each objective that the front dominates: 0 of
+/// a front that is no better than the worst, 1 of one point that is best in all. An objective whose
+/// values are all above 0 is taken by its logarithm: errors span many decades. Nothing without
+/// scores.
+std::optional<double> covered(const Sweep& sweep, const std::vector<Record>& records);
+
 /// Index of the record that is best in one objective (its place in the sweep) among those with a
 /// score that also satisfy `conditions`. The first of equals; nothing if there is none.
 std::optional<std::size_t> best_of(const Sweep& sweep,
@@ -50,10 +56,17 @@ struct Effect {
     double share = 0;   ///< of the variance, 0 to 1
 };
 
+/// How a result is taken: as it is, or by its logarithm.
+enum class Scale : std::uint8_t { Linear, Log };
+
+/// Log for a result whose finite values, of the records that are done and have it, are all above 0
+/// and span more than a factor of 100: the variance would be that of its largest values alone.
+Scale effect_scale(const std::vector<Record>& records, const std::string& result);
+
 /// Main effects, then two-way interactions, each in falling order, of the axes on one result over
-/// the records, as records_of gives them, that are done and have it. Exact shares on a full grid;
-/// on samples the axes are not independent, and shares are estimates that may add up to more
-/// than 1. Empty where the result does not vary.
+/// the records, as records_of gives them, that are done and have it. Its values are taken by their
+/// effect_scale. Exact shares on a full grid; on samples the axes are not independent, and shares
+/// are estimates that may add up to more than 1. Empty where the result does not vary.
 std::vector<Effect>
 effects(const Sweep& sweep, const std::vector<Record>& records, const std::string& result);
 

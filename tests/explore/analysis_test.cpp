@@ -4,6 +4,7 @@
 #include "tests/explore/folder.h"
 #include "tests/support/catch.hpp"
 
+#include <array>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -107,6 +108,18 @@ std::vector<Record> records_by(const Sweep& sweep, const Formula& cycles) {
     return records;
 }
 
+/// What part of its box the front of points with these values covers.
+std::optional<double> covered_by(const std::vector<std::array<double, 2>>& points,
+                                 Direction first = Direction::Min) {
+    Sweep sweep;
+    sweep.objectives = {{"cycles", first}, {"error", Direction::Min}};
+    std::vector<Record> records;
+    for (const auto& [cycles, error] : points) {
+        records.emplace_back().objectives = {{"cycles", cycles}, {"error", error}};
+    }
+    return covered(sweep, records);
+}
+
 double share_of(const std::vector<Effect>& effects,
                 const std::string& first,
                 const std::string& second = "") {
@@ -170,6 +183,27 @@ TEST_CASE("hypervolume: agrees with counting random places") {
     }
 }
 
+TEST_CASE("the covered part of the box: of positive values by their logarithms") {
+    // The middle is half way on both axes: a quarter of the box lies behind it.
+    CHECK(covered_by({{10, 1}, {100, 1e-4}, {1000, 1e-8}}) == Approx(0.25));
+    // One decade of three lost, and one of two.
+    CHECK(covered_by({{1, 1}, {10, 1e-1}, {1000, 1e-2}}) == Approx(2.0 / 3 * 0.5));
+    CHECK(covered_by({{1000, 1}, {100, 1e-1}, {1, 1e-2}}, Direction::Max) == Approx(2.0 / 3 * 0.5));
+}
+
+TEST_CASE("the covered part of the box: with a value of 0 or below as they are") {
+    CHECK(covered_by({{0, 1}, {25, 1e-1}, {100, 1e-2}}) == Approx(0.75 * 0.5));
+    CHECK(covered_by({{-50, 1}, {0, 1e-1}, {50, 1e-2}}) == Approx(0.5 * 0.5));
+    CHECK(covered_by({{100, 1}, {25, 1e-1}, {0, 1e-2}}, Direction::Max) == Approx(0.25 * 0.5));
+}
+
+TEST_CASE("the covered part of the box: where there is none, or it is flat") {
+    CHECK_FALSE(covered_by({}));
+    CHECK_FALSE(covered_by({{kNan, 1}}));
+    CHECK(covered_by({{5, 1e-3}}) == Approx(1));
+    CHECK(covered_by({{5, 1e-3}, {10, 1e-3}}) == Approx(1));
+}
+
 TEST_CASE("effects: of what depends on one axis, on two apart, and on two together") {
     const Folder folder;
     const Sweep sweep = two_axes(folder);
@@ -198,6 +232,30 @@ TEST_CASE("effects: of what depends on one axis, on two apart, and on two togeth
     CHECK(share_of(together, "job.a", "job.c") == Approx(1));
 
     CHECK(effects_by([](double, double, double) { return 3.0; }).empty());
+}
+
+TEST_CASE("effects: a positive result of many decades is taken by its logarithm") {
+    const Folder folder;
+    const Sweep sweep = two_axes(folder);
+    const std::vector<Record> product =
+        records_by(sweep, [](double a, double b, double) { return std::pow(10.0, a + b - 3); });
+    CHECK(effect_scale(product, "cycles") == Scale::Log);
+    const auto apart = effects(sweep, product, "cycles"); // as of a + b
+    CHECK(share_of(apart, "job.a") == Approx(1.25 / (1.25 + 2.0 / 3)));
+    CHECK(share_of(apart, "job.b") == Approx((2.0 / 3) / (1.25 + 2.0 / 3)));
+    CHECK(share_of(apart, "job.a", "job.b") == Approx(0).margin(1e-12));
+
+    const auto scale = [&](double least, double most) {
+        return effect_scale(
+            records_by(sweep, [=](double a, double, double) { return a > 0 ? most : least; }),
+            "cycles");
+    };
+    CHECK(scale(1, 100) == Scale::Linear);
+    CHECK(scale(1, 101) == Scale::Log);
+    CHECK(scale(0, 101) == Scale::Linear);
+    CHECK(scale(-1, 101) == Scale::Linear);
+    CHECK(scale(-101, -1) == Scale::Linear);
+    CHECK(effect_scale({}, "cycles") == Scale::Linear);
 }
 
 TEST_CASE("effects: records without the result are left out") {

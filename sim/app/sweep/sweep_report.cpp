@@ -86,6 +86,11 @@ std::string effects_text(const std::vector<Effect>& effects) {
     return texts.empty() ? "nothing: it does not vary" : fmt::format("{}", fmt::join(texts, ", "));
 }
 
+/// Whether the effects on an objective are those on its logarithm.
+bool by_log(const SweepReport& report, const Objective& objective) {
+    return explore::effect_scale(report.records, objective.name) == explore::Scale::Log;
+}
+
 std::string point_text(const SweepReport& report, const Record& record) {
     std::vector<std::string> texts;
     for (const std::string& key : telling_keys(*report.sweep)) {
@@ -259,34 +264,6 @@ SweepReport report_of(const explore::Sweep& sweep, std::vector<Record> records) 
     return report;
 }
 
-std::optional<double> covered(const SweepReport& report) {
-    std::vector<explore::Score> scores;
-    for (const auto& score : scores_of(*report.sweep, report.records)) {
-        if (score) {
-            scores.push_back(*score);
-        }
-    }
-    if (scores.empty()) {
-        return std::nullopt;
-    }
-    explore::Score best = scores.front();
-    explore::Score worst = scores.front();
-    for (const explore::Score& score : scores) {
-        for (std::size_t i = 0; i < score.size(); ++i) {
-            best[i] = std::min(best[i], score[i]);
-            worst[i] = std::max(worst[i], score[i]);
-        }
-    }
-    std::vector<explore::Score> front;
-    for (const std::size_t i : explore::pareto_front(scores)) {
-        explore::Score& score = front.emplace_back(scores[i]);
-        for (std::size_t k = 0; k < score.size(); ++k) { // where all are alike the box is flat
-            score[k] = worst[k] > best[k] ? (score[k] - best[k]) / (worst[k] - best[k]) : 0;
-        }
-    }
-    return explore::hypervolume(front, explore::Score(best.size(), 1.0));
-}
-
 double median(std::vector<double> values) {
     const auto middle = values.begin() + std::ssize(values) / 2;
     std::ranges::nth_element(values, middle);
@@ -344,7 +321,7 @@ std::string sweep_text(const SweepReport& report) {
     }
     text += fmt::format("\nPareto front, {} points, {:.1f} % of the box they span\n{}",
                         report.front.size(),
-                        100 * covered(report).value_or(0),
+                        100 * explore::covered(sweep, report.records).value_or(0),
                         front_text(report));
     text += "\nbest\n";
     Table best(2);
@@ -360,7 +337,7 @@ std::string sweep_text(const SweepReport& report) {
     text += "\nwhat the variance goes with\n";
     Table table(2);
     for (const Objective& objective : sweep.objectives) {
-        table.row(objective.name,
+        table.row(objective.name + (by_log(report, objective) ? " (log)" : ""),
                   {effects_text(explore::effects(sweep, report.records, objective.name))});
     }
     return text + table.text();
@@ -425,7 +402,7 @@ std::string sweep_json(const SweepReport& report) {
         front.push_back(record_json(report.records[i]));
     }
     out["front"] = front;
-    out["covered"] = number(covered(report).value_or(0));
+    out["covered"] = number(explore::covered(sweep, report.records).value_or(0));
     json objectives = json::object();
     for (std::size_t i = 0; i < sweep.objectives.size(); ++i) {
         const Objective& objective = sweep.objectives[i];
@@ -433,6 +410,7 @@ std::string sweep_json(const SweepReport& report) {
         objectives[objective.name] = {
             {"direction", objective.direction == explore::Direction::Min ? "min" : "max"},
             {"best", best ? record_json(report.records[*best]) : json()},
+            {"effects_of", by_log(report, objective) ? "log10" : "value"},
             {"effects", effects_json(explore::effects(sweep, report.records, objective.name))}};
     }
     out["objectives"] = objectives;

@@ -23,11 +23,6 @@ struct SweepReport {
 
 SweepReport report_of(const explore::Sweep& sweep, std::vector<explore::Record> records);
 
-/// Part of the box between the best and the worst of each objective that the front dominates: 0 of
-/// a front that is no better than the worst, 1 of one point that is best in all. Nothing without
-/// scores.
-std::optional<double> covered(const SweepReport& report);
-
 /// The keys of an axis, by their places, that say something: not those that always have the value
 /// of one before.
 std::vector<std::size_t> telling_keys(const explore::Axis& axis);
