@@ -14,6 +14,7 @@
 #include <fmt/ranges.h>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -169,30 +170,60 @@ std::string check_key(const std::string& key, const Settings& job) {
                                                             inverse ? ", job.params.NAME" : "");
 }
 
-/// What is wrong with a value of a job by itself, "" if nothing is.
-std::string check_job(const std::string& key, const Value& value, const Settings& job) {
+/// What is wrong with a job, "" if nothing is.
+std::string fault_of(const Settings& job) {
     try {
-        const auto kind = job.find("job.kind");
-        if (kind == job.end() ||
-            std::ranges::count(kKinds, std::string_view(explore::to_text(kind->second))) == 0) {
-            return key == "job.kind" || kind == job.end()
-                       ? fmt::format("job.kind: (allowed: {})", fmt::join(kKinds, ", "))
-                       : "";
-        }
-        if (std::string wrong = check_key(key, job); !wrong.empty()) {
-            return wrong;
-        }
-        Settings own{{key, value}};
-        for (const char* other : {"job.kind", "job.kernel", "job.dtype"}) { // what it may hang on
-            if (const auto found = job.find(other); found != job.end()) {
-                own.insert(*found);
-            }
-        }
-        is_inverse(job) ? check_inverse(own) : check_layer(own);
+        is_inverse(job) ? check_inverse(job) : check_layer(job);
         return "";
     } catch (const ConfigError& error) {
         return error.what();
     }
+}
+
+/// The other key that a value of `key` has to go with, "" if there is none.
+std::string_view companion_of(const std::string& key) {
+    if (key.starts_with(kParams)) {
+        return "job.kernel";
+    }
+    constexpr std::array<std::array<std::string_view, 2>, 3> pairs{
+        {{"job.weights", "job.dtype"}, {"job.tokens", "job.count"}, {"job.count", "job.tokens"}}};
+    const auto* pair = std::ranges::find(pairs, key, [](const auto& one) { return one[0]; });
+    return pair == pairs.end() ? "" : (*pair)[1];
+}
+
+/// What is wrong with the kind of a job, as far as it is to be said of `key`; nothing if it is one.
+std::optional<std::string> kind_fault(const std::string& key, const Settings& job) {
+    const auto kind = job.find("job.kind");
+    if (kind == job.end()) { // not said of every key
+        return key == job.begin()->first
+                   ? fmt::format("job.kind is missing (allowed: {})", fmt::join(kKinds, ", "))
+                   : "";
+    }
+    const std::string text = explore::to_text(kind->second);
+    if (std::ranges::count(kKinds, text) > 0) {
+        return std::nullopt;
+    }
+    return key == kind->first ? fmt::format("{}: (allowed: {})", text, fmt::join(kKinds, ", "))
+                              : "";
+}
+
+/// What is wrong with a value of a job by itself, "" if nothing is.
+std::string check_job(const std::string& key, const Value& value, const Settings& job) {
+    if (std::optional<std::string> fault = kind_fault(key, job)) {
+        return *fault;
+    }
+    if (std::string wrong = check_key(key, job); !wrong.empty()) {
+        return wrong;
+    }
+    Settings own{*job.find("job.kind")};
+    if (const auto other = job.find(companion_of(key)); other != job.end()) {
+        own.insert(*other);
+        if (!fault_of(own).empty()) {
+            return ""; // a fault of the other
+        }
+    }
+    own[key] = value;
+    return fault_of(own);
 }
 
 void put_busy(Results& results, const observe::RunStatistics& statistics, std::int64_t cycles) {
