@@ -265,9 +265,8 @@ SweepReport report_of(const explore::Sweep& sweep, std::vector<Record> records) 
 }
 
 double median(std::vector<double> values) {
-    const auto middle = values.begin() + std::ssize(values) / 2;
-    std::ranges::nth_element(values, middle);
-    return *middle;
+    std::ranges::sort(values);
+    return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
 }
 
 std::vector<std::size_t> telling_keys(const explore::Axis& axis) {

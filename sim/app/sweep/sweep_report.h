@@ -33,7 +33,7 @@ std::vector<std::string> telling_keys(const explore::Sweep& sweep);
 std::string short_key(const std::string& key);
 /// A value of an axis; of a file its name alone.
 std::string short_value(const explore::Value& value);
-/// The middle one in order of size, the upper of two. `values` are not empty.
+/// Of an even number of values the mean of the two in the middle. `values` are not empty.
 double median(std::vector<double> values);
 /// A value of a result: whole numbers as they are, others with four digits.
 std::string result_text(double value);
