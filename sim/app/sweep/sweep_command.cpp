@@ -12,6 +12,7 @@
 #include "sim/base/error.h"
 #include "sim/explore/merge.h"
 #include "sim/explore/run.h"
+#include "sim/explore/store.h"
 #include "traces/status_line.h"
 
 #include <CLI/CLI.hpp>
@@ -140,7 +141,7 @@ std::optional<std::uint64_t> expected_points(const Sweep& sweep, const explore::
     if (sweep.budget) {
         points = std::min(points, static_cast<std::uint64_t>(*sweep.budget));
     }
-    return (points + shard.count - 1) / shard.count;
+    return (points + shard.count - shard.index) / shard.count;
 }
 
 /// What a run would do.
@@ -203,9 +204,17 @@ void print_report(const SweepReport& report, const std::string& format) {
                             : sweep_text(report));
 }
 
+/// Refuses a folder that is not there, which is a slip where results are to be read.
+void check_folder(const fs::path& folder) {
+    if (!fs::is_directory(folder)) {
+        throw ConfigError(fmt::format("{}: no such folder", folder.string()));
+    }
+}
+
 /// What is in the folder. Throws ConfigError if nothing is.
 SweepReport read_report(const SweepFileArguments& arguments, const Sweep& sweep) {
     const fs::path folder = folder_of(arguments);
+    check_folder(folder);
     SweepReport report =
         report_of(sweep, explore::records_of(sweep, folder, any_version(arguments.other_versions)));
     if (report.records.empty()) {
@@ -314,14 +323,17 @@ int merge_sweep(const MergeArguments& arguments) {
         formats{{".csv", explore::merge_to_csv},
                 {".jsonl", explore::merge_to_jsonl},
                 {".sqlite", explore::merge_to_sqlite}};
-    if (!fs::is_directory(arguments.folder)) {
-        throw ConfigError(fmt::format("{}: no such folder", arguments.folder));
-    }
+    check_folder(arguments.folder);
     const fs::path output = arguments.output.empty() ? fs::path(arguments.folder) / "points.csv"
                                                      : fs::path(arguments.output);
     const auto format = formats.find(output.extension().string());
     if (format == formats.end()) {
         throw ConfigError(fmt::format("{}: (allowed: a name that ends in .csv, .jsonl or .sqlite)",
+                                      output.string()));
+    }
+    if (explore::is_result_file(arguments.folder, output)) {
+        throw ConfigError(fmt::format("{}: would be one of the results (allowed: a name that does "
+                                      "not begin with results-, or another folder)",
                                       output.string()));
     }
     const explore::ReadSummary summary =
@@ -343,13 +355,14 @@ int diff_sweeps(const DiffArguments& arguments) {
     const explore::ReadOptions any = any_version(arguments.other_versions);
     const bool by_hash = arguments.by == "hash";
     // By axes, records need not be points of the sweep as it is now.
-    const auto read = [&](const std::string& folder) {
+    const auto read = [&](const fs::path& folder) {
+        check_folder(folder);
         return by_hash ? explore::records_of(sweep, folder, any)
                        : explore::read_records(folder, any);
     };
     print(diff_text(sweep,
                     read(arguments.before),
-                    read(folder_of(arguments).string()),
+                    read(folder_of(arguments)),
                     by_hash ? explore::MatchBy::Hash : explore::MatchBy::Axes));
     return kDone;
 }
