@@ -312,19 +312,6 @@ TEST_CASE("a trace that cannot be is refused with what may be") {
 
 namespace {
 
-/// The data in a report page.
-json page_data(const fs::path& page) {
-    const std::string html = content(page);
-    const std::string open = R"(id="npusim-data">)";
-    const std::size_t begin = html.find(open) + open.size();
-    const fs::path packed = page.string() + ".base64";
-    std::ofstream(packed) << html.substr(begin, html.find("</script>", begin) - begin);
-    const std::string command =
-        "base64 -d " + packed.string() + " | gunzip >" + packed.string() + ".json";
-    REQUIRE(std::system(command.c_str()) == 0); // NOLINT(concurrency-mt-unsafe)
-    return json::parse(content(packed.string() + ".json"));
-}
-
 /// A column of 32-bit numbers.
 std::vector<std::int32_t> numbers(const json& base64) {
     const auto digit = [](char c) {
