@@ -64,6 +64,7 @@ class PointRunner {
     /// A chip with what has been timed on it.
     struct TimedChip {
         explicit TimedChip(config::HardwareConfig chip) : hardware(std::move(chip)) {}
+
         config::HardwareConfig hardware;
         OperatorTimer timer{hardware};
     };
