@@ -22,9 +22,9 @@ struct RunOptions {
     std::filesystem::path folder; ///< of the results; made if it is not there
     std::string version;          ///< of the program: results of others are not taken for its own
     bool ignore_other_versions = false;
-    bool retry_failed = false;          ///< evaluate again what is there but is not done
+    bool retry_failed = false;               ///< evaluate again what is there but is not done
     std::optional<std::uint64_t> limit = {}; ///< of points to evaluate now
-    Shard shard = {};                   ///< whose files the results go to; see shard_sampler
+    Shard shard = {};                        ///< whose files the results go to; see shard_sampler
     PoolOptions pool;
 };
 

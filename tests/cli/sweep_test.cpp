@@ -864,7 +864,8 @@ TEST_CASE("results of another version are refused, or left out where that is wan
     REQUIRE(sweep.run().code == 0);
     age_first_line(sweep.folder() / "results-0.jsonl");
     for (const std::string& command : {std::string("sweep report"), std::string("sweep explain")}) {
-        CHECK_THAT(refusal(command + sweep.words()), Contains("holds results of version 0.0."));
+        CHECK_THAT(refusal(command + sweep.words()),
+                   Contains("holds results of version ") && Contains("0.0."));
     }
     CHECK_THAT(refusal("sweep" + sweep.words() + "--resume -q"),
                Contains("holds results of version 0.0."));

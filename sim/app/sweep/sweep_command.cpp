@@ -105,9 +105,16 @@ fs::path folder_of(const SweepFileArguments& arguments) {
                                     : fs::path(arguments.folder);
 }
 
-/// To look at results: those of any build, but of one alone.
+/// Results of any build; of `several` side by side, or of one alone.
 explore::ReadOptions any_version(bool several) {
     return {.version = {}, .ignore_other_versions = several};
+}
+
+/// Results of any one build will do to be looked at, unless others are to be left out.
+explore::ReadOptions reading(const SweepFileArguments& arguments) {
+    return arguments.other_versions
+               ? explore::ReadOptions{.version = program_version(), .ignore_other_versions = true}
+               : any_version(false);
 }
 
 bool holds_results(const fs::path& folder) {
@@ -215,8 +222,7 @@ void check_folder(const fs::path& folder) {
 SweepReport read_report(const SweepFileArguments& arguments, const Sweep& sweep) {
     const fs::path folder = folder_of(arguments);
     check_folder(folder);
-    SweepReport report =
-        report_of(sweep, explore::records_of(sweep, folder, any_version(arguments.other_versions)));
+    SweepReport report = report_of(sweep, explore::records_of(sweep, folder, reading(arguments)));
     if (report.records.empty()) {
         throw ConfigError(fmt::format("{}: no results of {} (allowed: a folder in which `npusim "
                                       "sweep {}` has run, by -o)",
@@ -283,7 +289,10 @@ int run_sweep_file(const SweepArguments& arguments) {
                    folder.string());
         return kInterrupted;
     }
-    return progress.failed > 0 ? kFailed : kDone;
+    const bool done = std::ranges::all_of(report.records, [](const explore::Record& record) {
+        return record.status == explore::Status::Done;
+    });
+    return done ? kDone : kFailed; // also where a run before had failed
 }
 
 int report_sweep(const SweepReportArguments& arguments) {
@@ -352,7 +361,7 @@ int merge_sweep(const MergeArguments& arguments) {
 
 int diff_sweeps(const DiffArguments& arguments) {
     const Sweep sweep = load(arguments);
-    const explore::ReadOptions any = any_version(arguments.other_versions);
+    const explore::ReadOptions any = reading(arguments);
     const bool by_hash = arguments.by == "hash";
     // By axes, records need not be points of the sweep as it is now.
     const auto read = [&](const fs::path& folder) {
@@ -376,8 +385,7 @@ void add_file_options(CLI::App& command, SweepFileArguments& arguments, bool csv
                        "sampler.points=100, hardware.ai_cores=8; repeatable");
     command.add_flag("--ignore-other-versions",
                      arguments.other_versions,
-                     "leave out results of other builds rather than refuse the folder; to look at "
-                     "results, take those of several builds side by side");
+                     "leave out results of other builds rather than refuse the folder");
     add_format_option(command, arguments.format, csv);
 }
 
