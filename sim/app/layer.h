@@ -60,6 +60,17 @@ struct ModelCost {
     std::vector<LayerCost> versus_layers; ///< the same kinds with it
     std::int64_t simulated = 0;           ///< different operators that were simulated
 
+    /// Calls `visit(operator, times)` for all that a pass does, head included.
+    template <class Visit> void each_operator(const Visit& visit) const {
+        for (const LayerCost& layer : layers) {
+            for (const OperatorCost& op : layer.operators) {
+                visit(op, layer.count);
+            }
+        }
+        for (const OperatorCost& op : head.operators) {
+            visit(op, head.count);
+        }
+    }
     /// Cycles of a layer with the launches it pays.
     [[nodiscard]] std::int64_t with_launches(const LayerCost& layer) const;
     /// All layers and the head.

@@ -14,6 +14,7 @@
 #include "sim/app/job.h"
 #include "sim/app/layer.h"
 #include "sim/app/operator_run.h"
+#include "sim/app/run_program.h"
 #include "sim/model/simulation.h"
 #include "tests/bench/cube_work.h"
 #include "tests/bench/workload.h"
@@ -22,9 +23,11 @@
 #include "traces/trace_file.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <fmt/format.h>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -295,6 +298,69 @@ void tracing(bool json) {
     }
 }
 
+/// Sweeps of small timing-only inverses: points a second with one worker and with two, and what the
+/// process that hands them out needs.
+void sweeping(bool json) {
+    constexpr double kLeast = 100; ///< points a second, of two workers
+    const test::Scratch scratch;
+    const std::string file = (scratch.path() / "sweep.yaml").string();
+    std::ofstream(file) << fmt::format(
+        "name: bench\n"
+        "hardware: {}/configs/hardware/ascend-910b.yaml\n"
+        "job: {{kind: inverse, chunk: 64, tokens: 6144, accuracy: no}}\n"
+        "axes:\n"
+        "  - {{key: hardware.ai_cores, range: {{from: 1, to: 24, step: 1}}}}\n"
+        "  - {{key: hardware.scalar.issue_cycles, range: {{from: 1, to: 16, step: 1}}}}\n"
+        "  - {{key: hardware.launch_cycles, range: {{from: 1, to: 16, step: 1}}}}\n"
+        "  - {{key: job.kernel, values: [inverse/neumann, inverse/mixed]}}\n"
+        "objectives: [{{name: cycles, direction: min}}, {{name: area_mm2, direction: min}}]\n",
+        NPUSIM_SOURCE_DIR);
+    if (!json) {
+        fmt::print("\n{:<22} {:>9} {:>9} {:>9} {:>9} {:>11}\n",
+                   "sweep",
+                   "points",
+                   "s",
+                   "points/s",
+                   "of limit",
+                   "efficiency");
+    }
+    double alone = 0;
+    for (const int workers : {1, 2}) {
+        const auto begin = std::chrono::steady_clock::now();
+        const auto outcome = app::run_program({NPUSIM_BINARY,
+                                               "sweep",
+                                               file,
+                                               "-q",
+                                               "-j",
+                                               std::to_string(workers),
+                                               "-o",
+                                               (scratch.path() / std::to_string(workers)).string(),
+                                               "--format",
+                                               "json"});
+        const double seconds =
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+        const auto points =
+            nlohmann::json::parse(outcome.value().out)["points"]["done"].get<double>();
+        alone = workers == 1 ? seconds : alone;
+        const double efficiency = alone / seconds / workers;
+        if (json) {
+            fmt::print("{}\n",
+                       nlohmann::json{{"workload", fmt::format("sweep-{}", workers)},
+                                      {"points_per_second", points / seconds},
+                                      {"efficiency", efficiency}}
+                           .dump());
+            continue;
+        }
+        fmt::print("{:<22} {:>9} {:>9.1f} {:>9.0f} {:>9.2f} {:>11.2f}\n",
+                   fmt::format("{} worker{}", workers, workers == 1 ? "" : "s"),
+                   points,
+                   seconds,
+                   points / seconds,
+                   kLeast / (points / seconds),
+                   efficiency);
+    }
+}
+
 int main_of(const std::vector<std::string>& arguments) {
     bool json = false;
     bool everything = false;
@@ -368,6 +434,7 @@ int main_of(const std::vector<std::string>& arguments) {
     }
     if (names.empty() || std::ranges::find(names, kTracing) != names.end()) {
         tracing(json);
+        sweeping(json);
     }
     return 0;
 }

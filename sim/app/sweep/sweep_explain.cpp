@@ -97,15 +97,11 @@ Shares layer_shares(PointRunner& runner, const explore::Point& point) {
     const ModelCost cost = runner.model_cost(point.job, hardware);
     Shares shares;
     double operators = 0;
-    const auto add = [&](const LayerCost& layer) {
-        for (const OperatorCost& op : layer.operators) {
-            const auto cycles = static_cast<double>(op.cycles * layer.count);
-            shares[limit_of(op, hardware)] += cycles;
-            operators += cycles;
-        }
-    };
-    std::ranges::for_each(cost.layers, add);
-    add(cost.head);
+    cost.each_operator([&](const OperatorCost& op, std::int64_t times) {
+        const auto cycles = static_cast<double>(op.cycles * times);
+        shares[limit_of(op, hardware)] += cycles;
+        operators += cycles;
+    });
     shares["launches"] = static_cast<double>(cost.total(cost.layers)) - operators;
     return shares;
 }

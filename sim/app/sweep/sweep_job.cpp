@@ -280,27 +280,19 @@ Results results_of(const Result& result, const config::HardwareConfig& hardware)
 double mean_over(const ModelCost& cost, double OperatorRun::*figure) {
     double sum = 0;
     double cycles = 0;
-    const auto add = [&](const LayerCost& layer) {
-        for (const OperatorCost& op : layer.operators) {
-            const auto each = static_cast<double>(op.cycles * layer.count);
-            sum += each * (op.*figure);
-            cycles += each;
-        }
-    };
-    std::ranges::for_each(cost.layers, add);
-    add(cost.head);
+    cost.each_operator([&](const OperatorCost& op, std::int64_t times) {
+        const auto each = static_cast<double>(op.cycles * times);
+        sum += each * (op.*figure);
+        cycles += each;
+    });
     return cycles > 0 ? sum / cycles : 0;
 }
 
 double sum_over(const ModelCost& cost, std::int64_t OperatorRun::*figure) {
     double sum = 0;
-    const auto add = [&](const LayerCost& layer) {
-        for (const OperatorCost& op : layer.operators) {
-            sum += static_cast<double>(layer.count * (op.*figure));
-        }
-    };
-    std::ranges::for_each(cost.layers, add);
-    add(cost.head);
+    cost.each_operator([&](const OperatorCost& op, std::int64_t times) {
+        sum += static_cast<double>(times * (op.*figure));
+    });
     return sum;
 }
 
