@@ -54,7 +54,7 @@ std::uint64_t Sweep::hash(PointId id) const {
             expanded[key] = value;
         }
     }
-    std::uint64_t hash = hash_text(changed.text);
+    std::uint64_t hash = changed.hash;
     for (const auto& [key, value] : expanded) {
         hash = hash_text(fmt::format("{}={}\n", key, to_text(value)), hash);
     }

@@ -56,8 +56,8 @@ struct Evaluator {
 /// A hardware file that points change.
 struct BaseHardware {
     std::string file;
-    Settings settings; ///< "hardware.*"
-    std::string text;  ///< all of it, resolved: part of every hash
+    Settings settings;      ///< "hardware.*"
+    std::uint64_t hash = 0; ///< of all of it, resolved
 };
 
 /// A sweep file, read and checked.

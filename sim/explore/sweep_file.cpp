@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/base/error.h"
+#include "sim/base/hash.h"
 #include "sim/base/suggest.h"
 #include "sim/explore/sweep.h"
 
@@ -178,7 +179,7 @@ class SweepReader {
             faults_.throw_if_any();
         }
         const config::HardwareFile file(base.file);
-        base.text = to_yaml(file.with(sweep_.hardware_changes));
+        base.hash = hash_text(to_yaml(file.with(sweep_.hardware_changes)));
         YamlNode tree = file.tree();
         for (const Override& change : sweep_.hardware_changes) {
             config::apply_override(tree, change.key, change.value, faults_);
