@@ -96,12 +96,8 @@ double between(const std::vector<Sample>& samples, double mean, GroupOf group_of
 
 /// The point of a sweep whose result a record is, if it still has that point.
 std::optional<PointId> point_of(const Sweep& sweep, const Record& record) {
-    try {
-        const PointId id = sweep.space.find(record.axes);
-        return sweep.hash(id) == record.hash ? std::optional(id) : std::nullopt;
-    } catch (const ConfigError&) {
-        return std::nullopt;
-    }
+    const std::optional<PointId> id = sweep.find(record.axes);
+    return id && sweep.hash(*id) == record.hash ? id : std::nullopt;
 }
 
 void sort_by_share(std::vector<Effect>& effects) {
@@ -183,6 +179,7 @@ records_of(const Sweep& sweep, const std::filesystem::path& folder, const ReadOp
         if (id) {
             records.push_back(record);
             records.back().id = *id;
+            records.back().axes = sweep.space.settings(*id);
         }
     });
     return records;

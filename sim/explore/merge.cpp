@@ -50,12 +50,24 @@ void write_csv_line(std::ostream& out, const Cells& cells, Show show) {
     out << '\n';
 }
 
-/// Opens a file for writing, lets `write` fill it, and sees to it that all of it arrived.
+/// Lets `write` fill a file, which appears whole or not at all.
 template <class Write> ReadSummary write_file(const std::filesystem::path& file, Write write) {
-    std::ofstream out(file, std::ios::binary);
-    const ReadSummary summary = write(out);
-    out.close();
-    if (!out) {
+    std::filesystem::path partial = file;
+    partial += ".partial";
+    std::ofstream out(partial, std::ios::binary);
+    ReadSummary summary;
+    std::error_code error;
+    try {
+        summary = write(out);
+        out.close();
+    } catch (...) {
+        std::filesystem::remove(partial, error);
+        throw;
+    }
+    if (out) {
+        std::filesystem::rename(partial, file, error);
+    }
+    if (!out || error) {
         throw ConfigError(fmt::format("{}: cannot write to this file", file.string()));
     }
     return summary;

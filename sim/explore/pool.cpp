@@ -176,8 +176,9 @@ Answer timed_attempt(const Work& work, std::size_t worker, std::uint64_t task) {
 }
 
 /// The body of a worker process: answers to tasks until no more come. After one out of memory, what
-/// is left may not do for another.
-[[noreturn]] void serve(int tasks, int answers, std::size_t worker, const Work& work) {
+/// is left may not do for another. What gets past `attempt` ends the process, not the parent's code
+/// in it.
+[[noreturn]] void serve(int tasks, int answers, std::size_t worker, const Work& work) noexcept {
     std::uint64_t task = 0;
     while (read_all(tasks, &task, sizeof task)) {
         const Answer answer = timed_attempt(work, worker, task);

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <limits>
 #include <memory>
+#include <set>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
@@ -81,7 +83,8 @@ class Run {
         : sweep_(sweep), sampler_(sampler), options_(options), on_progress_(on_progress),
           lock_(options.folder, options.shard.prefix()), evaluating_(sweep, evaluate, options),
           pool_(options.pool, evaluating_),
-          own_file_(options.folder, options.shard.prefix() + "main") {
+          own_file_(options.folder, options.shard.prefix() + "main"),
+          scored_(scored_results(sweep)) {
         for_each_record(options.folder,
                         {options.version, options.ignore_other_versions},
                         [&](const Record& record) { remember(record); });
@@ -101,14 +104,42 @@ class Run {
     }
 
   private:
+    /// What has to be known of a point that need not be evaluated again.
+    struct Finished {
+        bool done = false;
+        Results results{}; ///< that scores are made of
+    };
+
     void remember(const Record& record) {
-        if (record.status == Status::Done || !options_.retry_failed) {
-            finished_[record.hash] = told_of(record);
+        if (record.status != Status::Done && options_.retry_failed) {
+            return;
         }
+        Finished finished{record.status == Status::Done};
+        for (const auto& [name, value] : record.results()) {
+            if (scored_.contains(name)) {
+                finished.results[name] = value;
+            }
+        }
+        finished_[record.hash] = std::move(finished);
     }
-    [[nodiscard]] Told told_of(const Record& record) const {
-        const std::optional<std::vector<double>> score = score_of(sweep_, record);
+    /// By the axes of the point that was asked for: the record may be from before an axis was
+    /// added.
+    [[nodiscard]] Told told_of(PointId point, const Finished& finished) const {
+        const std::optional<std::vector<double>> score =
+            finished.done ? sweep_.score(sweep_.space.settings(point), finished.results)
+                          : std::nullopt;
         return score ? Told{Told::Kind::Scored, *score} : Told{Told::Kind::Failed};
+    }
+    /// Names of the results that objectives and constraints speak of.
+    static std::set<std::string, std::less<>> scored_results(const Sweep& sweep) {
+        std::set<std::string, std::less<>> names;
+        for (const Objective& objective : sweep.objectives) {
+            names.insert(objective.name);
+        }
+        for (const Expression& constraint : sweep.after) {
+            names.insert(constraint.names().begin(), constraint.names().end());
+        }
+        return names;
     }
 
     /// Asks for as many points as the workers have room for. Whether any came.
@@ -144,7 +175,8 @@ class Run {
         } else if (const auto found = finished_.find(sweep_.hash(point));
                    found != finished_.end()) {
             ++progress_.reused;
-            sampler_.tell(point, found->second);
+            progress_.reused_failed += static_cast<std::uint64_t>(!found->second.done);
+            sampler_.tell(point, told_of(point, found->second));
             report(nullptr);
         } else if (++in_work_[point] == 1) {
             pool_.submit(point);
@@ -163,8 +195,9 @@ class Run {
             own_file_.add(*record);
         }
         ++(record->status == Status::Done ? progress_.done : progress_.failed);
-        const Told told = told_of(*record);
-        finished_[record->hash] = told;
+        remember(*record);
+        const std::optional<std::vector<double>> score = score_of(sweep_, *record);
+        const Told told = score ? Told{Told::Kind::Scored, *score} : Told{Told::Kind::Failed};
         const std::size_t times_asked = in_work_.extract(answer.task).mapped();
         for (std::size_t i = 0; i < times_asked; ++i) {
             sampler_.tell(answer.task, told);
@@ -185,7 +218,8 @@ class Run {
     Evaluating evaluating_;
     Pool pool_; ///< forked before results are read: small processes
     RecordFile own_file_;
-    std::unordered_map<std::uint64_t, Told> finished_;
+    std::set<std::string, std::less<>> scored_;
+    std::unordered_map<std::uint64_t, Finished> finished_; ///< by hash
     RunProgress progress_;
     std::unordered_map<PointId, std::size_t> in_work_; ///< and how often each was asked for
 };

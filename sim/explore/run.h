@@ -14,7 +14,7 @@
 
 namespace npusim::explore {
 
-/// Evaluates one point, in a process of its own. Gives every objective of the sweep, among others.
+/// Evaluates one point, in a worker process. Gives every objective of the sweep, among others.
 /// What it throws is the message of a failed point; std::bad_alloc is one out of memory.
 using Evaluate = std::function<Results(const Point&)>;
 
@@ -30,11 +30,12 @@ struct RunOptions {
 
 /// How far a sweep has come.
 struct RunProgress {
-    std::uint64_t reused = 0;     ///< points whose results were there
-    std::uint64_t done = 0;       ///< evaluated now
-    std::uint64_t failed = 0;     ///< failed now, in any way
-    std::uint64_t infeasible = 0; ///< ruled out before evaluation
-    bool interrupted = false;     ///< by a signal: what is finished is kept, run again to go on
+    std::uint64_t reused = 0;        ///< points whose results were there
+    std::uint64_t reused_failed = 0; ///< of them those that had failed
+    std::uint64_t done = 0;          ///< evaluated now
+    std::uint64_t failed = 0;        ///< failed now, in any way
+    std::uint64_t infeasible = 0;    ///< ruled out before evaluation
+    bool interrupted = false;        ///< by a signal: what is finished is kept, run again to go on
 
     [[nodiscard]] std::uint64_t finished() const { return reused + done + failed; }
 };

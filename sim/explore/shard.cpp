@@ -37,24 +37,23 @@ class ShardSampler : public Sampler {
         if (budget_is_spent()) {
             return;
         }
-        const bool feasible = sweep_.feasible(point);
-        feasible_ += static_cast<std::int64_t>(feasible);
-        if (next_++ % shard_.count == shard_.index - 1) {
+        if (!sweep_.feasible(point)) {
+            all_->tell(point, {Told::Kind::Infeasible});
+        } else if (feasible_++ % shard_.count == shard_.index - 1) {
             own.push_back(point);
         } else {
-            all_->tell(point, {feasible ? Told::Kind::Failed : Told::Kind::Infeasible});
+            all_->tell(point, {Told::Kind::Failed});
         }
     }
     /// By the points of all shards: the budget is theirs together.
     [[nodiscard]] bool budget_is_spent() const {
-        return sweep_.budget && feasible_ >= *sweep_.budget;
+        return sweep_.budget && feasible_ >= static_cast<std::uint64_t>(*sweep_.budget);
     }
 
     std::unique_ptr<Sampler> all_;
     const Sweep& sweep_;
     Shard shard_;
-    std::uint64_t next_ = 0;
-    std::int64_t feasible_ = 0; ///< points so far, of all shards
+    std::uint64_t feasible_ = 0; ///< points so far, of all shards
 };
 
 } // namespace

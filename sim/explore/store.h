@@ -33,7 +33,8 @@ class File {
 class FolderLock {
   public:
     /// `part`: of the files that begin so; different parts do not exclude each other. Throws
-    /// ConfigError that names the process and host that has the folder.
+    /// ConfigError that names a process which has it, or, where
+    /// that is a part, had the whole last.
     explicit FolderLock(const std::filesystem::path& folder, const std::string& part = "");
 
   private:

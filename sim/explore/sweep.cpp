@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/explore/sweep.h"
 
+#include "sim/base/error.h"
 #include "sim/base/hash.h"
 
 #include <algorithm>
@@ -42,7 +43,24 @@ Point Sweep::point(PointId id) const {
 
 const BaseHardware& Sweep::base_of(const Settings& axes) const {
     const auto found = axes.find(kHardwareFile);
-    return found == axes.end() ? base : bases.find(to_text(found->second))->second;
+    const auto other = found == axes.end() ? bases.end() : bases.find(to_text(found->second));
+    return other == bases.end() ? base : other->second;
+}
+
+std::optional<PointId> Sweep::find(const Settings& axes) const {
+    Settings complete;
+    for (const Axis& axis : space.axes()) {
+        for (const std::string& key : axis.keys) {
+            if (const std::optional<Value> value = value_of(key, axes, {})) {
+                complete[key] = *value;
+            }
+        }
+    }
+    try {
+        return space.find(complete);
+    } catch (const ConfigError&) {
+        return std::nullopt;
+    }
 }
 
 std::uint64_t Sweep::hash(PointId id) const {
@@ -81,7 +99,11 @@ bool Sweep::feasible(PointId id) const {
 }
 
 bool Sweep::acceptable(const Settings& axes, const Results& results) const {
-    return all_hold(after, [&](std::string_view of) { return value_of(of, axes, results); });
+    try {
+        return all_hold(after, [&](std::string_view of) { return value_of(of, axes, results); });
+    } catch (const ConfigError&) { // it has no such result: faults of the file have been told
+        return false;
+    }
 }
 
 std::optional<std::vector<double>> Sweep::score(const Settings& axes,

@@ -30,7 +30,7 @@ enum class SamplerKind : std::uint8_t { Grid, Random, Lhs, Nsga2, AskTell };
 struct SamplerSettings {
     SamplerKind kind = SamplerKind::Grid;
     std::int64_t points = 0;      ///< to draw, of random and lhs
-    std::int64_t seed = 1;        ///< of all but grid
+    std::int64_t seed = 1;        ///< of those that draw
     std::int64_t population = 0;  ///< of nsga2: a multiple of 4, at least 8
     std::int64_t generations = 0; ///< of nsga2, after the first population
 };
@@ -77,15 +77,20 @@ struct Sweep {
     std::optional<std::int64_t> budget; ///< most points to have a result for
 
     [[nodiscard]] Point point(PointId id) const;
-    /// The hardware that a point with these settings changes.
+    /// The hardware that a point with these settings changes; `base` where an axis `hardware` has
+    /// another file.
     [[nodiscard]] const BaseHardware& base_of(const Settings& axes) const;
+    /// The point to which settings come that may be of other axes: keys that were none have the
+    /// value of the job or the base. Nothing if it is not in the space.
+    [[nodiscard]] std::optional<PointId> find(const Settings& axes) const;
     /// Hash (FNV-1a, 64 bits) of all a point's results depend on but the program: the resolved base
     /// hardware, the job, and what the point changes. The order of axes and values that equal those
     /// of the base do not matter.
     [[nodiscard]] std::uint64_t hash(PointId id) const;
     /// Whether the constraints hold that need no results. Throws ConfigError as Expression::holds.
     [[nodiscard]] bool feasible(PointId id) const;
-    /// Whether the others hold. `axes` are the settings of the point's axes.
+    /// Whether the others hold; not where one speaks of a result that the point lacks. `axes` are
+    /// the settings of the point's axes.
     [[nodiscard]] bool acceptable(const Settings& axes, const Results& results) const;
     /// The objectives among the results, all to be minimised (those to be maximised change sign).
     /// Nothing where one is missing or not finite, or the point is not acceptable.

@@ -45,7 +45,8 @@ static void describe(YamlReader& io, Objective& objective) {
 
 static void describe(YamlReader& io, SamplerSettings& sampler) {
     io.choice("kind", sampler.kind, kSamplerNames);
-    if (io.has("seed")) {
+    const bool draws = sampler.kind != SamplerKind::Grid && sampler.kind != SamplerKind::AskTell;
+    if (draws && io.has("seed")) {
         io.integer("seed", sampler.seed, {0, kMaxCount});
     }
     if (sampler.kind == SamplerKind::Random) {
@@ -408,10 +409,21 @@ class SweepReader {
             for (const std::vector<Value>& level : axis.levels) {
                 if (axis.keys[k] == kHardwareFile && k < level.size()) {
                     const std::string name = to_text(level[k]);
-                    sweep_.bases[name] = loaded(name, node, path);
+                    add_base(name, loaded(name, node, path), node, path);
                 }
             }
         }
+    }
+    void add_base(const std::string& name,
+                  BaseHardware base,
+                  const YamlNode& node,
+                  const std::string& path) {
+        for (const auto& [other, known] : sweep_.bases) {
+            if (other != name && known.hash == base.hash) {
+                fault(node, path, fmt::format("{} and {} are the same hardware", other, name));
+            }
+        }
+        sweep_.bases[name] = std::move(base);
     }
     /// Every key of the hardware has to be there in every file that it may change.
     void check_hardware_keys(const Axis& axis, const YamlNode& node, const std::string& path) {

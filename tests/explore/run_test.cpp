@@ -332,4 +332,64 @@ TEST_CASE("run: 2,000 trivial points a second, kept as they come") {
     CHECK(5'000 / time.count() > 2'000);
 }
 
+TEST_CASE("run: results from before an axis was added are points of the sweep with it") {
+    const Folder folder;
+    const auto sweep = [&](const std::string& axes) {
+        return sweep_of(folder,
+                        fmt::format("job: {{kind: x, m: 7}}\n"
+                                    "axes: [{}]\n"
+                                    "constraints: [cycles < 100]\n"
+                                    "objectives: [{{name: cycles, direction: min}}]\n",
+                                    axes));
+    };
+    const std::string first = "{key: job.n, values: [2, 3]}";
+    const Sweep before = sweep(first);
+    CHECK(run(before, options(folder)).done == 2);
+    const Sweep after = sweep("{key: job.m, values: [7, 8]}, " + first);
+    const RunProgress progress = run(after, options(folder));
+    CHECK(progress.reused == 2);
+    CHECK(progress.done == 2);
+    const std::vector<Record> records = records_of(after, folder / "out", {});
+    REQUIRE(records.size() == 4);
+    for (const Record& record : records) {
+        CHECK(record.axes == after.space.settings(record.id));
+    }
+    // Numbers that are alike are the same value, however they are written.
+    const Sweep real = sweep("{key: job.n, range: {from: 2, to: 3, step: 1.0}}");
+    for (const Record& record : records_of(real, folder / "out", {})) {
+        CHECK(record.axes == real.space.settings(record.id));
+    }
+}
+
+TEST_CASE("run: a point without the result a constraint speaks of is no candidate, nor a fault") {
+    const Folder folder;
+    const Sweep sweep = grid(folder, 4, "error < 1");
+    const RunProgress progress = run(sweep, options(folder), [](const Point& point) {
+        Results results = squares(point);
+        if (number(point) > 1) {
+            results["error"] = 0.5;
+        }
+        return results;
+    });
+    CHECK(progress.done == 4);
+    const std::vector<Record> records = records_of(sweep, folder / "out", {});
+    const auto front = front_of(sweep, records);
+    REQUIRE(front.size() == 1);
+    CHECK(records[front[0]].id == 2);
+    CHECK(run(sweep, options(folder)).reused == 4);
+}
+
+TEST_CASE("run: what failed before is counted where it is not tried again") {
+    const Folder folder;
+    const Sweep sweep = grid(folder, 4);
+    const auto fails = [](const Point& point) -> Results {
+        if (number(point) == 3) {
+            throw ConfigError("no room");
+        }
+        return squares(point);
+    };
+    CHECK(run(sweep, options(folder), fails).failed == 1);
+    CHECK(run(sweep, options(folder), fails).reused_failed == 1);
+}
+
 } // namespace npusim::explore

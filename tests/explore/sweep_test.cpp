@@ -124,7 +124,7 @@ TEST_CASE("sweep: constraints before evaluation see axes, job and base; the othe
     const Settings axes = sweep.space.settings(0);
     CHECK(sweep.acceptable(axes, {{"area", 399}}));
     CHECK_FALSE(sweep.acceptable(axes, {{"area", 400}}));
-    CHECK_THROWS_WITH(sweep.acceptable(axes, {}), Catch::Contains("'area' has no value"));
+    CHECK_FALSE(sweep.acceptable(axes, {}));
 }
 
 TEST_CASE("sweep: a score is to be minimised, finite and acceptable") {

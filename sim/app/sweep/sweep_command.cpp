@@ -289,10 +289,7 @@ int run_sweep_file(const SweepArguments& arguments) {
                    folder.string());
         return kInterrupted;
     }
-    const bool done = std::ranges::all_of(report.records, [](const explore::Record& record) {
-        return record.status == explore::Status::Done;
-    });
-    return done ? kDone : kFailed; // also where a run before had failed
+    return progress.failed + progress.reused_failed > 0 ? kFailed : kDone;
 }
 
 int report_sweep(const SweepReportArguments& arguments) {
@@ -349,8 +346,7 @@ int merge_sweep(const MergeArguments& arguments) {
         format->second(arguments.folder, any_version(arguments.other_versions), output);
     print(fmt::format("{}: {} points", output.string(), summary.records));
     for (const auto& [count, what] : {std::pair(summary.doubled, "were there twice"),
-                                      std::pair(summary.torn, "lines were cut off"),
-                                      std::pair(summary.others, "are of other versions")}) {
+                                      std::pair(summary.torn, "lines were cut off")}) {
         if (count > 0) {
             print(fmt::format(", {} {}", count, what));
         }
@@ -415,7 +411,8 @@ std::function<int()> add_report(CLI::App& sweep, const std::string& command_line
                        "instead: what the values of this axis come to beside its first one, in all "
                        "and by each value of the other axes: job.kernel");
     command.add_option("--report", arguments->page, "HTML page of the points, for a browser");
-    command.add_option("--svg", arguments->svg, "picture of the first two objectives");
+    command.add_option(
+        "--svg", arguments->svg, "picture of the first two objectives that are to be small");
     command.footer("Example:\n  npusim sweep report configs/sweeps/inverse-910b.yaml "
                    "--where 'error < 1e-3' --report sweep.html");
     return [arguments] { return report_sweep(*arguments); };

@@ -235,11 +235,11 @@ void put_busy(Results& results, const observe::RunStatistics& statistics, std::i
     }
 }
 
-/// Energy and what follows from it; nothing for a chip without a technology.
-void put_energy(Results& results, double joules, double seconds, double tokens) {
+/// Energy and what follows from it. `seconds` are those of `time_us`, which may leave out launch.
+void put_energy(Results& results, double joules, double watts, double seconds, double tokens) {
     results["energy_uj"] = joules * 1e6;
     results["energy_per_token_uj"] = joules * 1e6 / tokens;
-    results["power_w"] = joules / seconds;
+    results["power_w"] = watts;
     results["edp_ujs"] = joules * 1e6 * seconds;
 }
 
@@ -270,7 +270,7 @@ Results results_of(const Result& result, const config::HardwareConfig& hardware)
         results["error_median"] = usable ? result.accuracy->rel_frobenius_median : none;
     }
     if (result.energy) {
-        put_energy(results, result.energy->joules(), result.energy->seconds, tokens);
+        put_energy(results, result.energy->joules(), result.energy->watts(), seconds, tokens);
     }
     put_area(results, hardware);
     return results;
@@ -316,7 +316,8 @@ Results results_of(const ModelCost& cost, const config::HardwareConfig& hardware
         {"hbm_bytes", sum_over(cost, &OperatorRun::hbm_bytes)},
     };
     if (hardware.technology) {
-        put_energy(results, cost.total_joules(cost.layers), seconds, tokens);
+        const double joules = cost.total_joules(cost.layers);
+        put_energy(results, joules, joules / seconds, seconds, tokens);
     }
     put_area(results, hardware);
     return results;
@@ -346,6 +347,17 @@ explore::Evaluator sweep_evaluator() {
     return evaluator;
 }
 
+std::string unit_of(const std::string& result) {
+    const auto& infos = result_infos();
+    const auto info = std::ranges::find(infos, result, &ResultInfo::name);
+    return info == infos.end() || info->unit == result ? "" : std::string(info->unit);
+}
+
+std::string with_unit(const std::string& result) {
+    const std::string unit = unit_of(result);
+    return unit.empty() ? result : fmt::format("{}, {}", result, unit);
+}
+
 const std::vector<ResultInfo>& result_infos() {
     static const std::vector<ResultInfo> infos{
         {"cycles", "cycles", "of an inverse after launch; of a decoder with all launches"},
@@ -365,7 +377,7 @@ const std::vector<ResultInfo>& result_infos() {
         {"roofline", "", "inverse: useful flops of what the roofline allows"},
         {"gm_bytes", "bytes", "read and written"},
         {"hbm_bytes", "bytes", "of these, past L2"},
-        {"energy_uj", "uJ", "of the run"},
+        {"energy_uj", "uJ", "of the run, with launch"},
         {"energy_per_token_uj", "uJ", "of all chunks; of a layer, of its rows"},
         {"power_w", "W", "mean"},
         {"edp_ujs", "uJ s", "energy times time"},

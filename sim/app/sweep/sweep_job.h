@@ -29,6 +29,10 @@ struct ResultInfo {
     std::string_view meaning;
 };
 const std::vector<ResultInfo>& result_infos();
+/// "" where the name says it.
+std::string unit_of(const std::string& result);
+/// "time_us, us"
+std::string with_unit(const std::string& result);
 
 /// An inverse at a point: options of `run`, of which the chip is not one.
 JobOptions inverse_options(const explore::Settings& job);

@@ -23,14 +23,7 @@ using explore::Status;
 
 constexpr std::size_t kMostColours = 8;
 
-/// "" where the name says it.
-std::string unit_of(const std::string& result) {
-    const auto& infos = result_infos();
-    const auto info = std::ranges::find(infos, result, &ResultInfo::name);
-    return info == infos.end() || info->unit == result ? "" : std::string(info->unit);
-}
-
-/// Job and hardware of a point, by what differs from the file.
+/// Job of a point, and where its hardware differs from the file.
 std::string config_text(const explore::Sweep& sweep, const Record& record) {
     const explore::Point point = sweep.point(record.id);
     std::string text = fmt::format("hardware: {}\n", point.hardware_file);
@@ -103,11 +96,6 @@ std::pair<std::size_t, std::size_t> drawn_objectives(const explore::Sweep& sweep
     return {places[0], places[1]};
 }
 
-std::string label_of(const std::string& result) {
-    const std::string unit = unit_of(result);
-    return unit.empty() ? result : fmt::format("{}, {}", result, unit);
-}
-
 } // namespace
 
 std::string sweep_page(const std::string& command, const SweepReport& report) {
@@ -171,8 +159,8 @@ std::string sweep_svg(const SweepReport& report) {
     return traces::pareto_svg(
         {.subtitle = sweep.description.empty() ? sweep.name : sweep.description,
          .sets = {std::move(set)},
-         .x = {sweep.objectives[x].name, label_of(sweep.objectives[x].name)},
-         .y = {sweep.objectives[y].name, label_of(sweep.objectives[y].name)}});
+         .x = {sweep.objectives[x].name, with_unit(sweep.objectives[x].name)},
+         .y = {sweep.objectives[y].name, with_unit(sweep.objectives[y].name)}});
 }
 
 } // namespace npusim::app

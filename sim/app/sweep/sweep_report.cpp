@@ -52,14 +52,6 @@ std::string level_text(const explore::Axis& axis, const std::vector<explore::Val
     return fmt::format("{}", fmt::join(texts, " "));
 }
 
-std::string with_unit(const std::string& result) {
-    const auto& infos = result_infos();
-    const auto info = std::ranges::find(infos, result, &ResultInfo::name);
-    return info == infos.end() || info->unit.empty() || info->unit == result
-               ? result
-               : fmt::format("{}, {}", result, info->unit);
-}
-
 double result_of(const Record& record, const std::string& name) {
     const explore::Results results = record.results();
     const auto found = results.find(name);
