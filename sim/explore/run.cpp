@@ -114,13 +114,16 @@ class Run {
         if (record.status != Status::Done && options_.retry_failed) {
             return;
         }
+        finished_[record.hash] = finished_of(record);
+    }
+    [[nodiscard]] Finished finished_of(const Record& record) const {
         Finished finished{record.status == Status::Done};
         for (const auto& [name, value] : record.results()) {
             if (scored_.contains(name)) {
                 finished.results[name] = value;
             }
         }
-        finished_[record.hash] = std::move(finished);
+        return finished;
     }
     /// By the axes of the point that was asked for: the record may be from before an axis was
     /// added.
@@ -195,9 +198,8 @@ class Run {
             own_file_.add(*record);
         }
         ++(record->status == Status::Done ? progress_.done : progress_.failed);
-        remember(*record);
-        const std::optional<std::vector<double>> score = score_of(sweep_, *record);
-        const Told told = score ? Told{Told::Kind::Scored, *score} : Told{Told::Kind::Failed};
+        const Finished& finished = finished_[record->hash] = finished_of(*record);
+        const Told told = told_of(answer.task, finished);
         const std::size_t times_asked = in_work_.extract(answer.task).mapped();
         for (std::size_t i = 0; i < times_asked; ++i) {
             sampler_.tell(answer.task, told);

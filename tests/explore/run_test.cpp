@@ -392,4 +392,28 @@ TEST_CASE("run: what failed before is counted where it is not tried again") {
     CHECK(run(sweep, options(folder), fails).reused_failed == 1);
 }
 
+TEST_CASE("run: a point that fails again is not tried once more in the same run") {
+    class Insisting : public Sampler { // asks for one point, and again once it is told
+      public:
+        std::vector<PointId> ask(std::size_t) override {
+            return asked_++ == told_ ? std::vector<PointId>{0} : std::vector<PointId>{};
+        }
+        void tell(PointId, const Told&) override { ++told_; }
+        [[nodiscard]] bool done() const override { return told_ == 3; }
+
+      private:
+        int asked_ = 0;
+        int told_ = 0;
+    };
+    const Folder folder;
+    const Sweep sweep = grid(folder, 1);
+    RunOptions how = options(folder, 1);
+    how.retry_failed = true;
+    Insisting sampler;
+    const RunProgress progress = run_sweep(
+        sweep, sampler, [](const Point&) -> Results { throw ConfigError("no room"); }, how);
+    CHECK(progress.failed == 1);
+    CHECK(progress.reused == 2);
+}
+
 } // namespace npusim::explore
