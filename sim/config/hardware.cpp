@@ -546,16 +546,12 @@ std::string HardwareConfig::at(std::string_view key) const {
     return origin == origins.end() ? std::string(key) : fmt::format("{}: {}", origin->second, key);
 }
 
-HardwareFile::HardwareFile(std::string path) : path_(std::move(path)) {
-    YamlNode root = parse_yaml_with_base(path_);
-    root_ = std::make_shared<const YamlNode>(root);
-    resolve_technology(root, path_);
-    whole_ = std::make_shared<const YamlNode>(std::move(root));
-}
+namespace {
 
-HardwareConfig HardwareFile::with(const std::vector<Override>& overrides) const {
-    Faults faults(path_);
-    YamlNode root = *whole_;
+/// What `root`, read from `path`, comes to with other values.
+HardwareConfig
+resolved(YamlNode root, const std::string& path, const std::vector<Override>& overrides) {
+    Faults faults(path);
     const auto apply = [&](bool to_name) {
         for (const Override& change : overrides) {
             if ((change.key == kTechnology) == to_name) {
@@ -563,11 +559,8 @@ HardwareConfig HardwareFile::with(const std::vector<Override>& overrides) const 
             }
         }
     };
-    if (std::ranges::count(overrides, kTechnology, &Override::key) > 0) {
-        root = *root_;
-        apply(true);
-        resolve_technology(root, path_);
-    }
+    apply(true);
+    resolve_technology(root, path);
     apply(false);
     HardwareConfig hardware;
     YamlReader reader(root, "", faults);
@@ -578,12 +571,26 @@ HardwareConfig HardwareFile::with(const std::vector<Override>& overrides) const 
     }
     faults.throw_if_any();
     hardware.buffers[static_cast<std::size_t>(Memory::Gm)].align_bytes = 1; // byte addressed
-    hardware.origins = collect_origins(root, path_);
+    hardware.origins = collect_origins(root, path);
     return hardware;
 }
 
+} // namespace
+
+HardwareFile::HardwareFile(std::string path) : path_(std::move(path)) {
+    YamlNode root = parse_yaml_with_base(path_);
+    root_ = std::make_shared<const YamlNode>(root);
+    resolve_technology(root, path_);
+    whole_ = std::make_shared<const YamlNode>(std::move(root));
+}
+
+HardwareConfig HardwareFile::with(const std::vector<Override>& overrides) const {
+    const bool names = std::ranges::count(overrides, kTechnology, &Override::key) > 0;
+    return resolved(names ? *root_ : *whole_, path_, overrides);
+}
+
 HardwareConfig load_hardware(const std::string& path, const std::vector<Override>& overrides) {
-    return HardwareFile(path).with(overrides);
+    return resolved(parse_yaml_with_base(path), path, overrides);
 }
 
 std::string to_yaml(const HardwareConfig& hardware) {
