@@ -62,8 +62,6 @@ std::optional<inverse::Matrices> load_calibration_inputs(const JobOptions& optio
                                kTrainedLayer);
 }
 
-} // namespace
-
 std::vector<KernelRequest> parse_requests(const JobOptions& options) {
     std::map<std::string, std::string> shared;
     for (const std::string& text : options.parameters) {
@@ -88,6 +86,8 @@ std::vector<KernelRequest> parse_requests(const JobOptions& options) {
     }
     return requests;
 }
+
+} // namespace
 
 LoadedInput::LoadedInput(const JobOptions& options) {
     check_chunk(options.chunk);

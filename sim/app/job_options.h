@@ -76,9 +76,6 @@ class LoadedJob {
     LoadedInput input_;
 };
 
-/// The kernels of `options` with their parameters. Throws ConfigError.
-std::vector<KernelRequest> parse_requests(const JobOptions& options);
-
 /// Sets how much is said on stderr.
 void set_verbosity(bool verbose, bool quiet);
 

@@ -2,6 +2,7 @@
 #include "sim/app/process_pool.h"
 
 #include "sim/base/error.h"
+#include "sim/base/process_io.h"
 
 #include <algorithm>
 #include <array>
@@ -30,31 +31,6 @@ TaskOutcome attempt(const std::function<std::string(std::size_t)>& task, std::si
     } catch (const std::exception& error) {
         return {false, false, error.what()};
     }
-}
-
-/// All of `size` bytes by `transfer`, which is read() or write(); whether it went well.
-template <class Transfer, class Byte>
-bool transfer_all(Transfer transfer, int fd, Byte* at, std::size_t size) {
-    while (size > 0) {
-        const ssize_t n = transfer(fd, at, size);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return false;
-        }
-        at += n;
-        size -= static_cast<std::size_t>(n);
-    }
-    return true;
-}
-
-bool write_all(int fd, const void* data, std::size_t size) {
-    return transfer_all(::write, fd, static_cast<const char*>(data), size);
-}
-
-bool read_all(int fd, void* data, std::size_t size) {
-    return transfer_all(::read, fd, static_cast<char*>(data), size);
 }
 
 /// Head of an answer, followed by its text.
@@ -124,12 +100,7 @@ class Worker {
         int status = 0;
         ::waitpid(pid_, &status, 0);
         reaped_ = true;
-        outcome.text =
-            WIFSIGNALED(status)
-                ? fmt::format("its process was ended by signal {} ({})",
-                              WTERMSIG(status),
-                              ::strsignal(WTERMSIG(status))) // NOLINT(concurrency-mt-unsafe)
-                : fmt::format("its process ended with status {}", WEXITSTATUS(status));
+        outcome.text = describe_end(status);
         return outcome;
     }
     [[nodiscard]] bool alive() const { return !reaped_; }

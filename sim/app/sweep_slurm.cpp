@@ -270,6 +270,10 @@ int judge(const SlurmJob& job, const std::string& id) {
 
 } // namespace
 
+std::filesystem::path default_results(const std::filesystem::path& file) {
+    return std::filesystem::path("out") / file.stem();
+}
+
 std::string shell_quoted(const std::string& text) {
     std::string quoted = "'";
     for (const char c : text) {

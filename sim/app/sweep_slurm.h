@@ -27,6 +27,9 @@ struct SlurmJob {
     int restarts = 20;                ///< a task that is interrupted more often gives up
 };
 
+/// Where results of a sweep file go if nothing else is said: out/NAME.
+std::filesystem::path default_results(const std::filesystem::path& file);
+
 /// `text` as one word of a POSIX shell.
 std::string shell_quoted(const std::string& text);
 

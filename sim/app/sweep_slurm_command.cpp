@@ -39,7 +39,7 @@ SlurmJob completed(SlurmJob job) {
     }
     check_time(job.time);
     if (job.folder.empty()) {
-        job.folder = fs::path("out") / job.file.stem();
+        job.folder = default_results(job.file);
     }
     job.program = fs::read_symlink("/proc/self/exe");
     job.file = fs::absolute(job.file).lexically_normal();

@@ -217,6 +217,17 @@ std::optional<double> covered(const Sweep& sweep, const std::vector<Record>& rec
     return hypervolume(scores, Score(sweep.objectives.size(), 1.0));
 }
 
+bool satisfies(const Sweep& sweep,
+               const Record& record,
+               const std::vector<Expression>& conditions) {
+    const Results results = record.results();
+    const Lookup lookup = [&](std::string_view name) {
+        return sweep.value_of(name, record.axes, results);
+    };
+    return std::ranges::all_of(conditions,
+                               [&](const Expression& one) { return one.holds(lookup); });
+}
+
 std::optional<std::size_t> best_of(const Sweep& sweep,
                                    const std::vector<Record>& records,
                                    std::size_t objective,
@@ -226,15 +237,7 @@ std::optional<std::size_t> best_of(const Sweep& sweep,
     for (std::size_t i = 0; i < records.size(); ++i) {
         const bool better =
             scores[i] && (!best || (*scores[i])[objective] < (*scores[*best])[objective]);
-        if (!better) {
-            continue;
-        }
-        const Results results = records[i].results();
-        const Lookup lookup = [&](std::string_view name) {
-            return sweep.value_of(name, records[i].axes, results);
-        };
-        if (std::ranges::all_of(conditions,
-                                [&](const Expression& one) { return one.holds(lookup); })) {
+        if (better && satisfies(sweep, records[i], conditions)) {
             best = i;
         }
     }

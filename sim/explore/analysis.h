@@ -41,6 +41,9 @@ std::vector<std::size_t> front_of(const Sweep& sweep, const std::vector<Record>&
 /// scores.
 std::optional<double> covered(const Sweep& sweep, const std::vector<Record>& records);
 
+/// Whether all of some conditions hold of a record.
+bool satisfies(const Sweep& sweep, const Record& record, const std::vector<Expression>& conditions);
+
 /// Index of the record that is best in one objective (its place in the sweep) among those with a
 /// score that also satisfy `conditions`. The first of equals; nothing if there is none.
 std::optional<std::size_t> best_of(const Sweep& sweep,

@@ -2,6 +2,7 @@
 #include "sim/explore/pool.h"
 
 #include "sim/base/error.h"
+#include "sim/base/process_io.h"
 
 #include <algorithm>
 #include <array>
@@ -32,29 +33,6 @@ constexpr double kShortSeconds = 0.005; ///< a task that is shorter is over befo
 
 [[noreturn]] void fail(std::string_view what) {
     throw ModelError(fmt::format("{}: {}", what, std::strerror(errno)));
-}
-
-/// All of `size` bytes by `transfer`, which is read() or write(); whether it went well.
-template <class Transfer, class Byte>
-bool transfer_all(Transfer transfer, int file, Byte* at, std::size_t size) {
-    while (size > 0) {
-        const ssize_t count = transfer(file, at, size);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count <= 0) {
-            return false;
-        }
-        at += count;
-        size -= static_cast<std::size_t>(count);
-    }
-    return true;
-}
-bool write_all(int file, const void* data, std::size_t size) {
-    return transfer_all(::write, file, static_cast<const char*>(data), size);
-}
-bool read_all(int file, void* data, std::size_t size) {
-    return transfer_all(::read, file, static_cast<char*>(data), size);
 }
 
 /// Head of an answer on the pipe, followed by its text.
@@ -197,15 +175,6 @@ void limit_memory(std::uint64_t bytes) {
         const rlimit limit{bytes, bytes};
         ::setrlimit(RLIMIT_AS, &limit);
     }
-}
-
-/// "its process was ended by signal 11 (Segmentation fault)"
-std::string describe_end(int status) {
-    return WIFSIGNALED(status)
-               ? fmt::format("its process was ended by signal {} ({})",
-                             WTERMSIG(status),
-                             ::strsignal(WTERMSIG(status))) // NOLINT(concurrency-mt-unsafe)
-               : fmt::format("its process ended with status {}", WEXITSTATUS(status));
 }
 
 /// A worker process and the tasks it has been given. It answers them in order, so the first one is

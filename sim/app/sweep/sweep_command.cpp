@@ -8,6 +8,7 @@
 #include "sim/app/sweep/sweep_job.h"
 #include "sim/app/sweep/sweep_page.h"
 #include "sim/app/sweep/sweep_report.h"
+#include "sim/app/sweep_slurm.h"
 #include "sim/app/sweep_slurm_command.h"
 #include "sim/base/error.h"
 #include "sim/explore/merge.h"
@@ -101,8 +102,7 @@ Sweep load(const SweepFileArguments& arguments) {
 }
 
 fs::path folder_of(const SweepFileArguments& arguments) {
-    return arguments.folder.empty() ? fs::path("out") / fs::path(arguments.file).stem()
-                                    : fs::path(arguments.folder);
+    return arguments.folder.empty() ? default_results(arguments.file) : fs::path(arguments.folder);
 }
 
 /// Results of any build; of `several` side by side, or of one alone.

@@ -137,6 +137,7 @@ std::string explain_text(const SweepReport& report, const std::vector<PointLimit
     Table table(2);
     std::vector<std::string> head;
     const explore::Sweep& sweep = *report.sweep;
+    const std::vector<std::string> keys = telling_keys(sweep);
     for (const PointLimits& point : limits) {
         const Record& record = report.records[point.record];
         const explore::Results results = record.results();
@@ -145,7 +146,7 @@ std::string explain_text(const SweepReport& report, const std::vector<PointLimit
             facts.push_back(
                 fmt::format("{} {}", objective.name, result_text(results.at(objective.name))));
         }
-        for (const std::string& key : telling_keys(sweep)) {
+        for (const std::string& key : keys) {
             facts.push_back(fmt::format("{}={}", short_key(key), short_value(record.axes.at(key))));
         }
         table.row(fmt::format("{}", fmt::join(facts, " ")), {shares_text(point.limits)});

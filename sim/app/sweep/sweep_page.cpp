@@ -44,11 +44,14 @@ std::string failure_text(const Record& record) {
     return record.message.empty() ? std::string(to_string(record.status)) : record.message;
 }
 
-json point_json(const SweepReport& report, std::size_t i, bool scored) {
+json point_json(const SweepReport& report,
+                const std::vector<std::string>& keys,
+                std::size_t i,
+                bool scored) {
     const explore::Sweep& sweep = *report.sweep;
     const Record& record = report.records[i];
     json axes = json::array();
-    for (const std::string& key : telling_keys(sweep)) {
+    for (const std::string& key : keys) {
         const explore::Value& value = record.axes.at(key);
         axes.push_back(std::holds_alternative<std::string>(value) ? json(short_value(value))
                                                                   : json(explore::to_json(value)));
@@ -101,7 +104,8 @@ std::pair<std::size_t, std::size_t> drawn_objectives(const explore::Sweep& sweep
 std::string sweep_page(const std::string& command, const SweepReport& report) {
     const explore::Sweep& sweep = *report.sweep;
     json axes = json::array();
-    for (const std::string& key : telling_keys(sweep)) {
+    const std::vector<std::string> keys = telling_keys(sweep);
+    for (const std::string& key : keys) {
         axes.push_back({{"name", short_key(key)}});
     }
     json objectives = json::array();
@@ -114,7 +118,7 @@ std::string sweep_page(const std::string& command, const SweepReport& report) {
     const auto scores = scores_of(sweep, report.records);
     json points = json::array();
     for (std::size_t i = 0; i < report.records.size(); ++i) {
-        points.push_back(point_json(report, i, scores[i].has_value()));
+        points.push_back(point_json(report, keys, i, scores[i].has_value()));
     }
     const std::string title = sweep.description.empty()
                                   ? sweep.name

@@ -171,15 +171,6 @@ json effects_json(const std::vector<Effect>& effects) {
     return list;
 }
 
-bool satisfies(const SweepReport& report, const Record& record) {
-    const explore::Results results = record.results();
-    return std::ranges::all_of(report.conditions, [&](const explore::Expression& condition) {
-        return condition.holds([&](std::string_view name) {
-            return report.sweep->value_of(name, record.axes, results);
-        });
-    });
-}
-
 /// Whether a record has these values along an axis.
 bool is_at(const Record& record,
            const explore::Axis& axis,
@@ -198,7 +189,7 @@ class Peers {
     Peers(const SweepReport& report, const explore::Axis& axis) : axis_(axis) {
         std::map<explore::Settings, std::vector<const Record*>> groups;
         for (const Record& record : report.records) {
-            if (!satisfies(report, record)) {
+            if (!explore::satisfies(*report.sweep, record, report.conditions)) {
                 continue;
             }
             explore::Settings others = record.axes;
