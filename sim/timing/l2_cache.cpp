@@ -146,6 +146,24 @@ std::int64_t L2Cache::share(const Shares& shares, std::int64_t lines) const {
 }
 
 L2Cache::Traffic L2Cache::access(const isa::Tile& tile, bool write, bool cold) {
+    Touch touch{write, cold};
+    if (write || !read_now(tile)) {
+        touch_lines(tile, touch);
+        settle(touch);
+        recency_.turn();
+    }
+    return {touch.fetched * line_.size / kWhole, write_back(touch.taken_in) * line_.size};
+}
+
+/// Whether the same tile has been read in this epoch, so that reading it changes nothing: all of
+/// it is there, and as young as can be. Several cores often read one tile at about the same time.
+bool L2Cache::read_now(const isa::Tile& tile) {
+    Read& last = last_reads_[static_cast<std::size_t>(line_.of(tile.address)) % kReads];
+    return std::exchange(last, {recency_.now(), tile}) == last;
+}
+
+/// Touches the lines of `tile`, those of one granule together.
+void L2Cache::touch_lines(const isa::Tile& tile, Touch& touch) {
     if (const auto granules =
             static_cast<std::size_t>(in_granule_.of(line_.of(tile.end() - 1))) + 1;
         granules > granules_.size()) {
@@ -154,8 +172,6 @@ L2Cache::Traffic L2Cache::access(const isa::Tile& tile, bool write, bool cold) {
     const bool whole = tile.contiguous();
     const std::int64_t runs = whole ? 1 : tile.rows;
     const std::int64_t run_bytes = whole ? tile.bytes() : tile.row_bytes();
-    Touch touch{write, cold};
-    // Runs of one granule are touched together.
     std::int64_t granule = -1;
     Lines lines = 0;
     for (std::int64_t run = 0; run < runs; ++run) {
@@ -165,7 +181,9 @@ L2Cache::Traffic L2Cache::access(const isa::Tile& tile, bool write, bool cold) {
             const std::int64_t here = in_granule_.of(at);
             const std::int64_t start = here * in_granule_.size;
             if (here != granule) {
-                this->touch(granule, lines, touch);
+                if (lines != 0) {
+                    this->touch(granule, lines, touch);
+                }
                 granule = here;
                 lines = 0;
             }
@@ -174,36 +192,37 @@ L2Cache::Traffic L2Cache::access(const isa::Tile& tile, bool write, bool cold) {
         }
     }
     this->touch(granule, lines, touch);
-    settle(touch);
-    recency_.turn();
-    return {touch.fetched * line_.size / kWhole, write_back(touch.taken_in) * line_.size};
 }
 
 void L2Cache::touch(std::int64_t number, Lines lines, Touch& touch) {
-    if (lines == 0) {
-        return;
-    }
     Granule& granule = granules_[static_cast<std::size_t>(number)];
-    const bool used_now = granule.used == recency_.now() && granule.touched != 0;
-    if (const Lines fresh = lines & ~granule.touched; fresh != 0) {
+    const Lines known = granule.touched;
+    const bool used_now = granule.used == recency_.now() && known != 0;
+    if (used_now && (lines & (~known | granule.stale)) == 0 && !touch.write) {
+        return; // as most are: nothing changes
+    }
+    if (const Lines fresh = lines & ~known; fresh != 0) {
         const std::int64_t more = count(fresh);
         const std::int64_t missing = touch.cold ? missing_ * more : 0;
         touch.fetched += touch.write ? 0 : missing;
         touch.taken_in += touch.write ? kWhole * more : missing;
         recency_.use_fresh(more);
     }
-    if (granule.touched != 0) {
+    if (known != 0) {
         if (!used_now && granule.used != touch.epoch) {
             settle(touch);
             touch.epoch = granule.used;
             touch.gone = share(gone_, recency_.since(granule.used));
         }
-        const std::int64_t lost = lose(granule, lines, used_now ? 0 : touch.gone);
-        touch.fetched += touch.write ? 0 : lost;
-        touch.taken_in += lost;
-        touch.used += used_now ? 0 : count(granule.touched);
+        const std::int64_t gone = used_now ? 0 : touch.gone;
+        if ((gone | static_cast<std::int64_t>(granule.stale)) != 0) {
+            const std::int64_t lost = lose(granule, lines, gone);
+            touch.fetched += touch.write ? 0 : lost;
+            touch.taken_in += lost;
+        }
+        touch.used += used_now ? 0 : count(known);
     }
-    granule.touched |= lines;
+    granule.touched = known | lines;
     granule.used = recency_.now();
     if (touch.write) {
         if (granule.dirty == 0) {

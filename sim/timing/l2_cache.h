@@ -115,6 +115,16 @@ class L2Cache {
     static constexpr std::int64_t kSteps = 512;
     using Shares = std::array<std::int16_t, kSteps>; ///< in 1024ths, by lines used since
 
+    /// A tile that was read, and when.
+    struct Read {
+        Recency::Epoch epoch = -1;
+        isa::Tile tile;
+        bool operator==(const Read&) const = default;
+    };
+    static constexpr std::size_t kReads = 1024;
+
+    bool read_now(const isa::Tile& tile);
+    void touch_lines(const isa::Tile& tile, Touch& touch);
     void touch(std::int64_t number, Lines lines, Touch& touch);
     std::int64_t lose(Granule& granule, Lines lines, std::int64_t gone);
     void settle(Touch& touch);
@@ -131,8 +141,9 @@ class L2Cache {
     std::int64_t dirty_start_; ///< lines to write back that others have left
 
     Recency recency_;
-    std::vector<Granule> granules_; ///< by number from address 0
-    std::int64_t taken_in_ = 0;     ///< in 1024ths of lines
+    std::vector<Granule> granules_;                            ///< by number from address 0
+    std::vector<Read> last_reads_ = std::vector<Read>(kReads); ///< by address
+    std::int64_t taken_in_ = 0;                                ///< in 1024ths of lines
     struct Written {
         Recency::Epoch used;
         std::int64_t granule;
