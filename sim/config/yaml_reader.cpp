@@ -10,12 +10,11 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <limits>
+#include <new>
+#include <sstream>
 #include <system_error>
 #include <utility>
-#include <yaml-cpp/depthguard.h>
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/exceptions.h>
-#include <yaml-cpp/parser.h>
+#include <yaml.h>
 
 namespace npusim::config {
 
@@ -23,6 +22,7 @@ namespace {
 
 constexpr std::uintmax_t kMaxFileBytes = 1 << 20;
 constexpr std::size_t kMaxShownLength = 64;
+constexpr std::size_t kMaxDepth = 100;
 
 /// A file text as it may stand in a message: short and on one line.
 std::string shown(std::string_view text) {
@@ -48,63 +48,114 @@ std::string shown(const YamlNode& node) {
     return "?";
 }
 
-Origin origin_of(const YAML::Mark& mark) {
-    return mark.is_null() ? Origin{1, 1, {}} : Origin{mark.line + 1, mark.column + 1, {}};
+Origin origin_of(const yaml_mark_t& mark) {
+    return {static_cast<int>(mark.line) + 1, static_cast<int>(mark.column) + 1, {}};
 }
 
-/// The first tab in the indentation of a file, which the parser often reports at another place.
-std::optional<Origin> find_indenting_tab(const std::string& path) {
-    std::ifstream stream(path, std::ios::binary);
-    std::string text;
-    for (int line = 1; std::getline(stream, text); ++line) {
-        const std::size_t column = text.find_first_not_of(' ');
-        if (column != std::string::npos && text[column] == '\t') {
-            return Origin{line, static_cast<int>(column) + 1, {}};
+/// The first tab in the indentation of a text, which the parser often reports at another place.
+std::optional<Origin> find_indenting_tab(const std::string& text) {
+    std::istringstream stream(text);
+    std::string line;
+    for (int number = 1; std::getline(stream, line); ++number) {
+        const std::size_t column = line.find_first_not_of(' ');
+        if (column != std::string::npos && line[column] == '\t') {
+            return Origin{number, static_cast<int>(column) + 1, {}};
         }
     }
     return std::nullopt;
 }
 
-/// Builds a YamlNode from the events of the parser.
-class TreeBuilder : public YAML::EventHandler {
+std::string read_file(const std::string& path) {
+    std::error_code error;
+    const std::uintmax_t size = std::filesystem::file_size(path, error);
+    std::ifstream stream(path, std::ios::binary);
+    if (error || !stream) {
+        throw ConfigError(path + ": cannot read the file" +
+                          (error ? " (" + error.message() + ")" : ""));
+    }
+    if (size > kMaxFileBytes) {
+        throw ConfigError(fmt::format("{}: {} bytes is too long for a hardware file (allowed: {})",
+                                      path,
+                                      size,
+                                      kMaxFileBytes));
+    }
+    std::string text(size, '\0');
+    stream.read(text.data(), static_cast<std::streamsize>(size));
+    text.resize(static_cast<std::size_t>(stream.gcount()));
+    return text;
+}
+
+/// Where a text is no YAML, and why.
+struct NotYaml {
+    Origin origin;
+    std::string what;
+};
+
+/// The parser's events, one after the other.
+class Events {
+  public:
+    explicit Events(const std::string& text) {
+        if (yaml_parser_initialize(&parser_) == 0) {
+            throw std::bad_alloc();
+        }
+        yaml_parser_set_input_string(
+            &parser_, reinterpret_cast<const unsigned char*>(text.data()), text.size());
+    }
+    Events(const Events&) = delete;
+    Events& operator=(const Events&) = delete;
+    Events(Events&&) = delete;
+    Events& operator=(Events&&) = delete;
+    ~Events() {
+        yaml_event_delete(&event_);
+        yaml_parser_delete(&parser_);
+    }
+
+    /// The next one, valid until it is asked for another. Throws NotYaml.
+    const yaml_event_t& next() {
+        yaml_event_delete(&event_);
+        if (yaml_parser_parse(&parser_, &event_) == 0) {
+            const bool has_mark = parser_.error != YAML_READER_ERROR;
+            throw NotYaml{origin_of(has_mark ? parser_.problem_mark : parser_.mark),
+                          parser_.problem == nullptr ? "out of memory" : parser_.problem};
+        }
+        return event_;
+    }
+
+  private:
+    yaml_parser_t parser_{};
+    yaml_event_t event_{};
+};
+
+/// Builds a YamlNode from the events of a document.
+class TreeBuilder {
   public:
     explicit TreeBuilder(Faults& faults) : faults_(faults) {}
 
-    void OnDocumentStart(const YAML::Mark&) override {}
-    void OnDocumentEnd() override {}
-    void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { add(mark, {}); }
-    void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-        add(mark, {.kind = YamlNode::Kind::Alias});
-    }
-    void OnScalar(const YAML::Mark& mark,
-                  const std::string& tag,
-                  YAML::anchor_t,
-                  const std::string& value) override {
-        const bool quoted = tag == "!";
-        check_tag(mark, quoted ? "" : tag);
-        if (!quoted && (value == "~" || value == "null")) {
-            add(mark, {});
-        } else {
-            add(mark, {.kind = YamlNode::Kind::Scalar, .quoted = quoted, .text = value});
+    void take(const yaml_event_t& event) {
+        switch (event.type) {
+        case YAML_SCALAR_EVENT:
+            check_tag(event, event.data.scalar.tag);
+            place(scalar(event));
+            break;
+        case YAML_ALIAS_EVENT:
+            place({.kind = YamlNode::Kind::Alias, .origin = origin_of(event.start_mark)});
+            break;
+        case YAML_SEQUENCE_START_EVENT:
+            check_tag(event, event.data.sequence_start.tag);
+            open(event, YamlNode::Kind::Sequence);
+            break;
+        case YAML_MAPPING_START_EVENT:
+            check_tag(event, event.data.mapping_start.tag);
+            open(event, YamlNode::Kind::Map);
+            break;
+        case YAML_SEQUENCE_END_EVENT:
+        case YAML_MAPPING_END_EVENT:
+            close();
+            break;
+        default: // of the document and the stream
+            break;
         }
     }
-    void OnSequenceStart(const YAML::Mark& mark,
-                         const std::string& tag,
-                         YAML::anchor_t,
-                         YAML::EmitterStyle::value) override {
-        check_tag(mark, tag);
-        open(mark, YamlNode::Kind::Sequence);
-    }
-    void OnSequenceEnd() override { close(); }
-    void OnMapStart(const YAML::Mark& mark,
-                    const std::string& tag,
-                    YAML::anchor_t,
-                    YAML::EmitterStyle::value) override {
-        check_tag(mark, tag);
-        open(mark, YamlNode::Kind::Map);
-    }
-    void OnMapEnd() override { close(); }
-
     YamlNode take_root() { return std::move(root_); }
 
   private:
@@ -114,21 +165,35 @@ class TreeBuilder : public YAML::EventHandler {
         std::optional<std::pair<std::string, Origin>> key;
     };
 
-    void check_tag(const YAML::Mark& mark, const std::string& tag) {
-        if (!tag.empty() && tag != "?") {
-            faults_.add(origin_of(mark), "", "the tag " + shown(tag) + " is not supported");
+    static YamlNode scalar(const yaml_event_t& event) {
+        const auto& scalar = event.data.scalar;
+        std::string text(reinterpret_cast<const char*>(scalar.value), scalar.length);
+        YamlNode node{.origin = origin_of(event.start_mark)};
+        node.quoted = scalar.style != YAML_PLAIN_SCALAR_STYLE;
+        if (node.quoted || (!text.empty() && text != "~" && text != "null")) {
+            node.kind = YamlNode::Kind::Scalar;
+            node.text = std::move(text);
+        }
+        return node;
+    }
+    void check_tag(const yaml_event_t& event, const yaml_char_t* tag) {
+        if (tag != nullptr) {
+            faults_.add(origin_of(event.start_mark),
+                        "",
+                        fmt::format("the tag {} is not supported",
+                                    shown(reinterpret_cast<const char*>(tag))));
         }
     }
-    void open(const YAML::Mark& mark, YamlNode::Kind kind) {
-        stack_.push_back({.node = {.kind = kind, .origin = origin_of(mark)}, .key = {}});
+    void open(const yaml_event_t& event, YamlNode::Kind kind) {
+        const Origin origin = origin_of(event.start_mark);
+        if (stack_.size() == kMaxDepth) {
+            throw NotYaml{origin, fmt::format("nested more than {} deep", kMaxDepth)};
+        }
+        stack_.push_back({.node = {.kind = kind, .origin = origin}, .key = {}});
     }
     void close() {
         YamlNode node = std::move(stack_.back().node);
         stack_.pop_back();
-        place(std::move(node));
-    }
-    void add(const YAML::Mark& mark, YamlNode node) {
-        node.origin = origin_of(mark);
         place(std::move(node));
     }
     void place(YamlNode node) {
@@ -158,6 +223,26 @@ class TreeBuilder : public YAML::EventHandler {
     YamlNode root_;
     std::vector<Open> stack_;
 };
+
+/// The one document of `text`.
+YamlNode parse_document(const std::string& text, Faults& faults) {
+    TreeBuilder builder(faults);
+    int documents = 0;
+    Events events(text);
+    for (const yaml_event_t* event = &events.next(); event->type != YAML_STREAM_END_EVENT;
+         event = &events.next()) {
+        documents += event->type == YAML_DOCUMENT_START_EVENT ? 1 : 0;
+        if (documents > 1) {
+            faults.add(origin_of(event->start_mark), "", "more than one YAML document in the file");
+            break;
+        }
+        builder.take(*event);
+    }
+    if (documents == 0) {
+        faults.add({1, 1, {}}, "", "the file is empty");
+    }
+    return builder.take_root();
+}
 
 /// Digits with an optional minus and no leading zero (`010` is 8 to some YAML readers, 10 to
 /// others).
@@ -319,42 +404,18 @@ void Faults::throw_if_any() const {
 }
 
 YamlNode parse_yaml_file(const std::string& path) {
-    std::error_code error;
-    const std::uintmax_t size = std::filesystem::file_size(path, error);
-    std::ifstream stream(path, std::ios::binary);
-    if (error || !stream) {
-        throw ConfigError(path + ": cannot read the file" +
-                          (error ? " (" + error.message() + ")" : ""));
-    }
-    if (size > kMaxFileBytes) {
-        throw ConfigError(fmt::format("{}: {} bytes is too long for a hardware file (allowed: {})",
-                                      path,
-                                      size,
-                                      kMaxFileBytes));
-    }
+    const std::string text = read_file(path);
     Faults faults(path);
-    TreeBuilder builder(faults);
     YamlNode root;
     try {
-        YAML::Parser parser(stream);
-        if (!parser.HandleNextDocument(builder)) {
-            throw ConfigError(path + ":1:1: the file is empty");
-        }
-        root = builder.take_root();
-        if (parser.HandleNextDocument(builder)) {
-            faults.add({1, 1, {}}, "", "more than one YAML document in the file");
-        }
-    } catch (const YAML::DeepRecursion& exception) { // its own text is "bad file"
-        faults.add(origin_of(exception.mark), "", "nested too deeply");
-        faults.throw_if_any();
-    } catch (const YAML::Exception& exception) {
-        const std::optional<Origin> tab = find_indenting_tab(path);
-        faults.add(tab.value_or(origin_of(exception.mark)),
+        root = parse_document(text, faults);
+    } catch (const NotYaml& fault) {
+        const std::optional<Origin> tab = find_indenting_tab(text);
+        faults.add(tab.value_or(fault.origin),
                    "",
-                   "not valid YAML: " +
-                       (tab ? "tab in the indentation, use spaces" : shown(exception.msg)));
-        faults.throw_if_any();
+                   "not valid YAML: " + (tab ? "tab in the indentation, use spaces" : fault.what));
     }
+    faults.throw_if_any();
     if (root.kind != YamlNode::Kind::Map) {
         faults.add(root.origin, "", "the file must be a map of keys, got " + shown(root));
     }

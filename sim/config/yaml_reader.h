@@ -31,7 +31,7 @@ struct YamlKey {
     Origin origin;
 };
 
-/// One value of a YAML file. Unlike `YAML::Node` it keeps duplicate keys, aliases and positions.
+/// One value of a YAML file, with duplicate keys, aliases and positions.
 struct YamlNode {
     enum class Kind : std::uint8_t { Null, Scalar, Sequence, Map, Alias };
 
