@@ -26,6 +26,10 @@ void Progress::on_gm(const observe::GmAccess& access) {
         "{}: {:.0f} %, {:.0f} s, about {:.0f} s to go", label_, 100 * done, elapsed, left));
 }
 
+void Progress::on_laps(std::int64_t laps, Cycles /*cycles*/) {
+    written_ += laps * (written_ - at_lap_);
+}
+
 void Progress::on_end(Cycles /*total*/) {
     line_.clear();
 }

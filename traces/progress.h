@@ -16,12 +16,16 @@ class Progress : public observe::Observer {
     Progress(std::string label, std::int64_t output_bytes);
 
     void on_gm(const observe::GmAccess& access) override;
+    [[nodiscard]] bool takes_laps() const override { return true; }
+    void on_lap_begin() override { at_lap_ = written_; }
+    void on_laps(std::int64_t laps, Cycles cycles) override;
     void on_end(Cycles total) override;
 
   private:
     std::string label_;
     std::int64_t output_bytes_;
     std::int64_t written_ = 0;
+    std::int64_t at_lap_ = 0; ///< when the lap began
     StatusLine line_;
 };
 

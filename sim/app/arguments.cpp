@@ -110,6 +110,13 @@ void add_quiet_option(CLI::App& command, bool& quiet) {
     command.add_flag("-q,--quiet", quiet, "say nothing but errors");
 }
 
+void add_exact_option(CLI::App& command, bool& exact) {
+    command.add_flag("--exact",
+                     exact,
+                     "work out every instruction of a timing run, also laps that are certain to "
+                     "take what the one before took; the result is the same");
+}
+
 void add_jobs_option(CLI::App& command, std::size_t& jobs) {
     jobs = std::max(1U, std::thread::hardware_concurrency());
     command.add_option("-j,--jobs", jobs, "processes to run in")

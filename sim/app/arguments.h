@@ -53,6 +53,8 @@ void add_selection_options(CLI::App& command,
                            const std::string& prefix = "");
 traces::Selection selection(const SelectionArguments& arguments);
 void add_quiet_option(CLI::App& command, bool& quiet);
+/// --exact: see model::Job.
+void add_exact_option(CLI::App& command, bool& exact);
 /// Set to as many as the host has processors.
 void add_jobs_option(CLI::App& command, std::size_t& jobs);
 

@@ -209,7 +209,9 @@ Result run(const config::HardwareConfig& hardware,
     observers.push_back(&statistics);
     const model::Job job{[&](isa::CoreId core) { return plan->program(core); },
                          functional ? &gm : nullptr,
-                         functional ? &numerics : nullptr};
+                         functional ? &numerics : nullptr,
+                         {},
+                         workload.exact};
     model::simulate(hardware, job, observers);
 
     Result result;

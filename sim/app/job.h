@@ -38,6 +38,7 @@ struct Workload {
     const inverse::ReferenceSet* reference = nullptr;
     /// What scales of integer formats are set from; null: `matrices` themselves.
     const inverse::Matrices* calibration = nullptr;
+    bool exact = false; ///< see model::Job
 };
 
 /// What a number format did to the results of one step of a kernel, over all its matrices.

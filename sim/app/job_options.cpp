@@ -89,7 +89,7 @@ std::vector<KernelRequest> parse_requests(const JobOptions& options) {
 
 } // namespace
 
-LoadedInput::LoadedInput(const JobOptions& options) {
+LoadedInput::LoadedInput(const JobOptions& options) : exact_(options.exact) {
     check_chunk(options.chunk);
     const DType dtype = parse_dtype(options.dtype);
     matrices_ = load_matrices(options);
@@ -106,9 +106,13 @@ LoadedJob::LoadedJob(const JobOptions& options)
 
 Workload LoadedInput::workload() const {
     if (!reference_) {
-        return {problem_};
+        return {.problem = problem_, .exact = exact_};
     }
-    return {problem_, &matrices_, &*reference_, calibration_ ? &*calibration_ : nullptr};
+    return {.problem = problem_,
+            .matrices = &matrices_,
+            .reference = &*reference_,
+            .calibration = calibration_ ? &*calibration_ : nullptr,
+            .exact = exact_};
 }
 
 void set_verbosity(bool verbose, bool quiet) {
@@ -173,6 +177,7 @@ void add_parameter_options(CLI::App& command, JobOptions& options) {
 }
 
 CLI::Option* add_timing_option(CLI::App& command, JobOptions& options) {
+    add_exact_option(command, options.exact);
     return command.add_flag(
         "--timing-only", options.timing_only, "carry no data; the cycles are the same");
 }

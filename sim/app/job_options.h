@@ -31,6 +31,7 @@ struct JobOptions {
     std::vector<std::string> parameters; ///< of all kernels
     std::vector<std::string> sets;
     bool timing_only = false;
+    bool exact = false;
     std::string format = "text";
     bool verbose = false;
     bool quiet = false;
@@ -40,7 +41,7 @@ struct JobOptions {
 void add_job_options(CLI::App& command, JobOptions& options);
 /// -p and its short forms, for commands that run the kernels of -k and no others.
 void add_parameter_options(CLI::App& command, JobOptions& options);
-/// --timing-only.
+/// --timing-only and --exact; returns the former.
 CLI::Option* add_timing_option(CLI::App& command, JobOptions& options);
 
 /// The matrices that options name, read and checked, and what results are held against.
@@ -57,6 +58,7 @@ class LoadedInput {
     kernels::Problem problem_;
     std::optional<inverse::ReferenceSet> reference_; ///< none: timing only
     std::optional<inverse::Matrices> calibration_;
+    bool exact_;
 };
 
 /// All that options name, read and checked.

@@ -51,8 +51,9 @@ std::vector<LayerKind> layer_kinds(const Decoder& decoder,
     return kinds;
 }
 
-OperatorRun measure(const config::HardwareConfig& hardware, const kernels::Operator& op) {
-    observe::RunStatistics run = time_operator(hardware, op);
+OperatorRun
+measure(const config::HardwareConfig& hardware, const kernels::Operator& op, bool exact) {
+    observe::RunStatistics run = time_operator(hardware, op, {}, exact);
     run.total = run.total - hardware.launch;
     const std::int64_t cycles = run.total.count();
     const std::optional<physical::Energy> energy = physical::energy_of(run, hardware);
@@ -158,7 +159,7 @@ std::vector<OperatorCost> OperatorTimer::time(const std::vector<Step>& steps) {
     const std::vector<TaskOutcome> outcomes = in_processes(
         tasks.size(),
         std::min(workers_, tasks.size()),
-        [&](std::size_t i) { return packed(measure(hardware_, *tasks[i].op)); },
+        [&](std::size_t i) { return packed(measure(hardware_, *tasks[i].op, exact_)); },
         [&](std::size_t i, const TaskOutcome& /*outcome*/) {
             if (progress_) {
                 progress_(fmt::format("{} of {}, {}", ++ended, tasks.size(), tasks[i].key));

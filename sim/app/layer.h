@@ -88,11 +88,12 @@ struct ModelCost {
 /// Times operators, timing only, each different one once.
 class OperatorTimer {
   public:
-    /// `workers`: processes to run in.
+    /// `workers`: processes to run in. `exact`: see model::Job.
     explicit OperatorTimer(const config::HardwareConfig& hardware,
                            std::function<void(const std::string&)> progress = {},
-                           std::size_t workers = 1)
-        : hardware_(hardware), progress_(std::move(progress)), workers_(workers) {}
+                           std::size_t workers = 1,
+                           bool exact = false)
+        : hardware_(hardware), progress_(std::move(progress)), workers_(workers), exact_(exact) {}
     /// What each of `steps` takes; those that have not been timed before are, side by side. Throws
     /// ConfigError where the chip cannot hold one, ModelError where one cannot run.
     std::vector<OperatorCost> time(const std::vector<Step>& steps);
@@ -102,6 +103,7 @@ class OperatorTimer {
     const config::HardwareConfig& hardware_;
     std::function<void(const std::string&)> progress_;
     std::size_t workers_;
+    bool exact_;
     std::map<std::string, OperatorCost> seen_; ///< by kernel and shape
 };
 

@@ -30,6 +30,7 @@ struct LayerArguments : LayerOptions {
     std::string format = "text";
     std::string output;
     bool quiet = false;
+    bool exact = false;
     std::size_t workers = 1;
 };
 
@@ -45,7 +46,8 @@ int run_layer(const LayerArguments& arguments) {
         prepare_folder(arguments.output);
     }
     traces::StatusLine status;
-    OperatorTimer timer(hardware, announcer(status, "layer", arguments.quiet), arguments.workers);
+    OperatorTimer timer(
+        hardware, announcer(status, "layer", arguments.quiet), arguments.workers, arguments.exact);
     const ModelCost cost =
         cost_of_model(hardware, model, job, arguments.launch == "each", versus, timer);
     status.clear();
@@ -185,6 +187,7 @@ std::function<int()> add_layer_command(CLI::App& app) {
     add_format_option(command, arguments->format, true);
     add_jobs_option(command, arguments->workers);
     command.add_option("-o,--output", arguments->output, "folder for layer.{txt,json,csv}");
+    add_exact_option(command, arguments->exact);
     add_quiet_option(command, arguments->quiet);
     command.footer(
         "Examples:\n"

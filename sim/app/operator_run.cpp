@@ -13,10 +13,12 @@ namespace {
 observe::RunStatistics simulate(const config::HardwareConfig& hardware,
                                 const kernels::Operator& op,
                                 functional::GlobalMemory* gm,
-                                observe::Observers observers) {
+                                observe::Observers observers,
+                                bool exact) {
     observe::StatisticsCollector statistics;
     observers.push_back(&statistics);
-    const model::Job job{[&](isa::CoreId core) { return op.program(core); }, gm};
+    const model::Job job{
+        [&](isa::CoreId core) { return op.program(core); }, gm, nullptr, {}, exact};
     model::simulate(hardware, job, observers);
     return statistics.result();
 }
@@ -48,7 +50,7 @@ std::vector<double> OperatorData::get(std::string_view tensor) const {
 
 observe::RunStatistics OperatorData::run(const config::HardwareConfig& hardware,
                                          observe::Observers observers) {
-    return simulate(hardware, op_, &gm_, std::move(observers));
+    return simulate(hardware, op_, &gm_, std::move(observers), false);
 }
 
 void OperatorData::run_in_program_order(const config::HardwareConfig& hardware) {
@@ -58,8 +60,9 @@ void OperatorData::run_in_program_order(const config::HardwareConfig& hardware) 
 
 observe::RunStatistics time_operator(const config::HardwareConfig& hardware,
                                      const kernels::Operator& op,
-                                     observe::Observers observers) {
-    return simulate(hardware, op, nullptr, std::move(observers));
+                                     observe::Observers observers,
+                                     bool exact) {
+    return simulate(hardware, op, nullptr, std::move(observers), exact);
 }
 
 } // namespace npusim::app

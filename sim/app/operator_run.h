@@ -31,9 +31,10 @@ class OperatorData {
     functional::GlobalMemory gm_;
 };
 
-/// What an operator costs, without data: the same cycles.
+/// What an operator costs, without data: the same cycles. `exact`: see model::Job.
 observe::RunStatistics time_operator(const config::HardwareConfig& hardware,
                                      const kernels::Operator& op,
-                                     observe::Observers observers = {});
+                                     observe::Observers observers = {},
+                                     bool exact = false);
 
 } // namespace npusim::app

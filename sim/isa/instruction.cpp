@@ -410,6 +410,38 @@ void check_op(const ScalarStore& op, const Checker& checker) {
     checker.element("to", op.to);
 }
 
+void add_tile(StateHash& hash, const Tile& tile) {
+    constexpr int half = 32; // of a number: no tile has as many rows or bytes in a row
+    hash.add(tile.memory == Memory::Gm ? 0 : tile.address);
+    hash.add(tile.rows << half | tile.cols);
+    hash.add(tile.stride_bytes << half | static_cast<std::int64_t>(tile.memory) << 8 |
+             static_cast<std::int64_t>(tile.dtype));
+}
+
+/// What an op has besides its tiles and what it works out with data.
+template <class Op> void add_settings(StateHash& hash, const Op& op) {
+    if constexpr (requires { op.bypass; }) {
+        hash.add(op.cold * 4 + op.transpose * 2 + op.bypass);
+    } else if constexpr (requires { op.cold; }) {
+        hash.add(op.cold);
+    } else if constexpr (requires { op.accumulate; }) {
+        hash.add(op.accumulate);
+    } else if constexpr (std::is_same_v<Op, SetFlag> || std::is_same_v<Op, WaitFlag>) {
+        hash.add(op.from);
+        hash.add(op.to);
+    } else if constexpr (requires { op.pipe; }) {
+        hash.add(op.pipe);
+        if constexpr (requires { op.id; }) {
+            hash.add(op.id);
+        }
+        if constexpr (requires { op.target; }) {
+            hash.add(op.target);
+        }
+    } else if constexpr (requires { op.cycles; }) {
+        hash.add(op.cycles);
+    }
+}
+
 template <std::size_t... I> std::vector<OpDoc> docs(std::index_sequence<I...> /*unused*/) {
     return {{std::variant_alternative_t<I, AnyOp>::kName,
              std::variant_alternative_t<I, AnyOp>::kDoc}...};
@@ -503,6 +535,33 @@ Pipe pipe_of(const Instruction& instruction, const config::HardwareConfig& hardw
             } else {
                 return of_others(op);
             }
+        },
+        instruction);
+}
+
+const Tile* gm_side(const Instruction& instruction) {
+    const auto side = [](const auto* op) -> const Tile* {
+        if (op == nullptr) {
+            return nullptr;
+        }
+        return op->to.memory == Memory::Gm     ? &op->to
+               : op->from.memory == Memory::Gm ? &op->from
+                                               : nullptr;
+    };
+    const Tile* of_copy = side(std::get_if<Copy>(&instruction));
+    return of_copy != nullptr ? of_copy : side(std::get_if<Fixpipe>(&instruction));
+}
+
+Tile* gm_side(Instruction& instruction) {
+    return const_cast<Tile*>(gm_side(std::as_const(instruction))); // NOLINT(*-const-cast): ours
+}
+
+void add_to(StateHash& hash, const Instruction& instruction) {
+    hash.add(instruction.index());
+    std::visit(
+        [&](const auto& op) {
+            see_tiles(op, [&](const Tile& tile, bool /*write*/) { add_tile(hash, tile); });
+            add_settings(hash, op);
         },
         instruction);
 }

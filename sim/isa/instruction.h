@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "sim/base/hash.h"
 #include "sim/config/hardware.h"
 #include "sim/isa/op_list.h"
 
@@ -46,6 +47,14 @@ const config::LinkConfig& link_of(const Instruction& instruction,
 
 /// The pipe that runs `instruction` on this chip. Throws ProgramError for a path the chip lacks.
 Pipe pipe_of(const Instruction& instruction, const config::HardwareConfig& hardware);
+
+/// The side of a transfer that is in GM, or nullptr.
+const Tile* gm_side(const Instruction& instruction);
+Tile* gm_side(Instruction& instruction);
+
+/// Adds all that an instruction's time depends on but the addresses of what is in GM and the ids of
+/// flags.
+void add_to(StateHash& hash, const Instruction& instruction);
 
 /// Checks shapes, dtypes, alignment, capacity and flag ranges. Throws ProgramError naming the key
 /// of the hardware file where there is one, op, operand, value and what is allowed.

@@ -22,6 +22,7 @@ struct Work {
         elements{};       ///< of vector ops, in their largest tile, by dtype of the first operand
     CountByMemory read{}; ///< bytes
     CountByMemory written{}; ///< bytes
+    bool operator==(const Work&) const = default;
 };
 /// Adds what `instruction` does.
 void add_work(const Instruction& instruction, Work& work);

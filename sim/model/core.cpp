@@ -24,10 +24,12 @@ constexpr Cycles kHorizon{8192};
 Core::Core(const sc_core::sc_module_name& name,
            const config::HardwareConfig& hardware,
            CoreSetup setup,
+           isa::Program program,
            CoreHost& host,
            const observe::Observers& observers)
     : sc_module(name), hardware_(hardware), setup_(std::move(setup)), host_(host),
-      observers_(observers), flags_(hardware.sync.flag_ids, hardware.sync.cross_flag_ids) {
+      observers_(observers), flags_(hardware.sync.flag_ids, hardware.sync.cross_flag_ids),
+      feed_(std::move(program), hardware.sync.flag_ids) {
     if (setup_.gm != nullptr) {
         memory_.emplace(hardware, *setup_.gm);
     }
@@ -97,7 +99,7 @@ void Core::settle() {
 
 bool Core::fetch() {
     while (next_ == block_end_) {
-        const isa::Block* block = setup_.program.next();
+        const isa::Block* block = feed_.next();
         if (block == nullptr) {
             fetched_all_ = true;
             account();
@@ -306,6 +308,119 @@ void Core::served(Pipe pipe, const timing::GmTraffic& traffic, timing::GmServer:
         run();
     } catch (...) {
         host_.fail();
+    }
+}
+
+void Core::look_ahead() {
+    try {
+        run();
+    } catch (...) {
+        host_.fail();
+    }
+}
+
+/// `now`, with the time before which nothing of this core is still to start.
+Moment Core::moment(Cycles now) const {
+    Moment moment{now, local_};
+    for (const auto& pipe : units_) {
+        moment.least = pipe != nullptr ? pipe->earliest(moment.least) : moment.least;
+    }
+    return moment;
+}
+
+void Core::add_times(StateHash& hash, Cycles now) const {
+    const Moment moment = this->moment(now);
+    hash.add(moment.from_now(local_));
+    hash.add((local_ - accounted_).count());
+    hash.add((std::max(vector_warm_until_, moment.least - Cycles{1}) - now).count());
+    hash.add(release_ ? moment.from_now(*release_) : -1);
+    for (const Crossing& crossing : crossings_) {
+        hash.add(moment.from_now(crossing.at));
+    }
+    for (const auto& pipe : units_) {
+        if (pipe != nullptr) {
+            pipe->add_times(hash, moment);
+        }
+    }
+}
+
+void Core::add_to(StateHash& hash, Cycles now) const {
+    hash.add(finished());
+    if (finished()) { // and has no future
+        return;
+    }
+    add_times(hash, now);
+    hash.add(block_end_ - next_);
+    hash.add(feed_.last());
+    hash.add(fetched_all_);
+    hash.add(unsettled_);
+    hash.add(arrived_);
+    for (const Crossing& crossing : crossings_) {
+        hash.add(crossing.id);
+    }
+    const Moment moment = this->moment(now);
+    flags_.add_to(
+        hash, [&](Cycles at) { return moment.from_now(at); }, feed_.turns());
+    for (const auto& pipe : units_) {
+        if (pipe != nullptr) {
+            pipe->add_work(hash, moment, feed_.turns());
+        }
+    }
+}
+
+void Core::add_sides(GmSides& sides,
+                     const isa::Instruction* begin,
+                     const isa::Instruction* end) const {
+    for (const isa::Instruction* at = begin; at != end; ++at) {
+        if (const isa::Tile* tile = isa::gm_side(*at)) {
+            sides[static_cast<std::size_t>(isa::pipe_of(*at, hardware_))].push_back(tile->address);
+        }
+    }
+}
+
+GmSides Core::gm_sides() {
+    GmSides sides;
+    for (const auto& pipe : units_) {
+        if (pipe != nullptr) {
+            pipe->each_under_way([&](const isa::Instruction& instruction) {
+                if (const isa::Tile* tile = isa::gm_side(instruction)) {
+                    sides[static_cast<std::size_t>(pipe->pipe())].push_back(tile->address);
+                }
+            });
+        }
+    }
+    add_sides(sides, next_, block_end_);
+    return sides;
+}
+
+void Core::add_drawn(GmSides& sides) const {
+    for (const Feed::Drawn& drawn : feed_.drawn()) {
+        add_sides(sides, drawn.block.data(), drawn.block.data() + drawn.block.size());
+    }
+}
+
+void Core::pass_lap() {
+    const std::ptrdiff_t left = block_end_ - next_;
+    if (const isa::Block* block = feed_.pass()) {
+        block_end_ = block->data() + block->size();
+        next_ = block_end_ - left;
+        held_by_ = held_by_ != nullptr ? next_ : nullptr;
+    }
+}
+
+void Core::catch_up(const GmSides& sides, const timing::FlagTurns& then) {
+    flags_.turn(then, feed_.turns());
+    for (const auto& pipe : units_) {
+        if (pipe == nullptr) {
+            continue;
+        }
+        auto next = sides[static_cast<std::size_t>(pipe->pipe())].begin();
+        pipe->each_under_way([&](isa::Instruction& instruction) {
+            feed_.turns().turn(instruction, then);
+            if (isa::Tile* tile = isa::gm_side(instruction)) {
+                tile->address = *next++;
+            }
+        });
     }
 }
 

@@ -5,9 +5,11 @@
 #include "sim/functional/memory.h"
 #include "sim/isa/program.h"
 #include "sim/model/effects.h"
+#include "sim/model/feed.h"
 #include "sim/model/pipe_unit.h"
 #include "sim/observe/observer.h"
 #include "sim/timing/cost.h"
+#include "sim/timing/flag_turns.h"
 #include "sim/timing/gm_server.h"
 #include "sim/timing/scoreboard.h"
 
@@ -62,10 +64,12 @@ class CoreHost {
 struct CoreSetup {
     std::size_t index = 0;
     observe::CoreInfo info;
-    isa::Program program;
     functional::GlobalMemory* gm = nullptr; ///< null: timing only
     Effects* effects = nullptr;             ///< where its data change
 };
+
+/// Where transfers of GM go there, in order, by pipe.
+using GmSides = std::array<std::deque<std::int64_t>, kPipeCount>;
 
 /// One instruction stream: a dispatcher (the scalar unit), its pipes, flags and local buffers.
 ///
@@ -78,6 +82,7 @@ class Core : public sc_core::sc_module {
     Core(const sc_core::sc_module_name& name,
          const config::HardwareConfig& hardware,
          CoreSetup setup,
+         isa::Program program,
          CoreHost& host,
          const observe::Observers& observers);
 
@@ -95,6 +100,26 @@ class Core : public sc_core::sc_module {
     /// One line per pipe: what it waits for and who should set it.
     [[nodiscard]] std::string report() const;
     [[nodiscard]] const observe::CoreInfo& info() const { return setup_.info; }
+
+    // What is needed to find out whether it goes round in laps, and to pass over some of them.
+
+    [[nodiscard]] Feed& feed() { return feed_; }
+    /// Works out what it may by now, as every core does at other moments of its own.
+    void look_ahead();
+    /// Adds the times its future depends on, as seen from `now`.
+    void add_times(StateHash& hash, Cycles now) const;
+    /// Adds all its future depends on but what its program is still to do.
+    void add_to(StateHash& hash, Cycles now) const;
+    /// The transfers of GM still to be served that its pipes know of or that the block at hand
+    /// holds.
+    [[nodiscard]] GmSides gm_sides();
+    /// Adds those of blocks that have been drawn from its program.
+    void add_drawn(GmSides& sides) const;
+    /// Goes on to the end of a lap whose blocks have been drawn.
+    void pass_lap();
+    /// Gives its pipes what they would have after the laps that were passed since `then`: `sides`
+    /// and the flags of these turns.
+    void catch_up(const GmSides& sides, const timing::FlagTurns& then);
 
     // What its pipes need of it.
 
@@ -131,6 +156,9 @@ class Core : public sc_core::sc_module {
     void account();
     void tell(const observe::Raise& raise);
     std::uint64_t next_raise();
+    [[nodiscard]] Moment moment(Cycles now) const;
+    void
+    add_sides(GmSides& sides, const isa::Instruction* begin, const isa::Instruction* end) const;
     PipeUnit* unit(Pipe pipe) const { return units_[static_cast<std::size_t>(pipe)].get(); }
 
     const config::HardwareConfig& hardware_;
@@ -144,6 +172,7 @@ class Core : public sc_core::sc_module {
     std::optional<functional::CoreMemory> memory_;
     std::array<std::unique_ptr<PipeUnit>, kPipeCount> units_;
 
+    Feed feed_;
     const isa::Instruction* next_ = nullptr; ///< to dispatch, in the block at hand
     const isa::Instruction* block_end_ = nullptr;
     bool checked_ = false; ///< the instruction at next_, which may have to wait, is legal

@@ -124,4 +124,45 @@ void PipeUnit::finish(const isa::Instruction& instruction,
     core_.apply(instruction, is_set(instruction) ? std::max(end, settled_) : end);
 }
 
+Cycles PipeUnit::earliest(Cycles none) const {
+    Cycles earliest = transfer_ ? std::min(none, transfer_->start.at) : none;
+    for (std::size_t i = 0; i < queued_; ++i) {
+        earliest = std::min(earliest, waiting_[(place() + i) % left_.size()].due);
+    }
+    return earliest;
+}
+
+void PipeUnit::add_times(StateHash& hash, const Moment& moment) const {
+    hash.add(queued_);
+    for (std::size_t i = 0; i < left_.size() - queued_; ++i) {
+        hash.add(moment.from_now(left_[(pushed_ + i) % left_.size()]));
+    }
+    for (std::size_t i = 0; i < queued_; ++i) {
+        hash.add(moment.from_now(waiting_[(place() + i) % left_.size()].due));
+    }
+    if (transfer_) {
+        for (const Cycles at :
+             {transfer_->start.at, transfer_->timing.alone, transfer_->timing.settled}) {
+            hash.add(moment.from_now(at));
+        }
+    }
+    hash.add(moment.from_now(ended_));
+    hash.add(moment.from_now(settled_));
+}
+
+void PipeUnit::add_work(StateHash& hash,
+                        const Moment& moment,
+                        const timing::FlagTurns& turns) const {
+    hash.add(blocked_);
+    for (std::size_t i = 0; i < queued_; ++i) {
+        turns.add_to(hash, waiting_[(place() + i) % left_.size()].instruction);
+    }
+    if (transfer_) {
+        isa::add_to(hash, transfer_->instruction);
+    }
+    if (settled_ > moment.least) {
+        isa::add_to(hash, last_);
+    }
+}
+
 } // namespace npusim::model

@@ -2,16 +2,29 @@
 #pragma once
 
 #include "sim/base/cycles.h"
-#include "sim/isa/op_list.h"
+#include "sim/base/hash.h"
+#include "sim/isa/instruction.h"
 #include "sim/observe/observer.h"
+#include "sim/timing/flag_turns.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
 namespace npusim::model {
 
 class Core;
+
+/// A time from which states are seen, so that those of different times can be compared.
+struct Moment {
+    Cycles now;
+    Cycles least; ///< what is earlier makes no difference
+    [[nodiscard]] std::int64_t from_now(Cycles at) const {
+        return (std::max(at, least) - now).count();
+    }
+};
 
 /// One in-order pipe behind a bounded queue. It keeps its own time, which runs ahead of the kernel:
 /// an instruction's start and end are worked out as soon as all they depend on is known. Only a
@@ -51,6 +64,22 @@ class PipeUnit {
         return blocked_ ? &head().instruction : nullptr;
     }
     [[nodiscard]] std::size_t queued() const { return queued_; }
+
+    /// Nothing that is still to start starts earlier, or `none`.
+    [[nodiscard]] Cycles earliest(Cycles none) const;
+    /// Adds the times its future depends on as seen from `moment`.
+    void add_times(StateHash& hash, const Moment& moment) const;
+    /// Adds what else it depends on.
+    void add_work(StateHash& hash, const Moment& moment, const timing::FlagTurns& turns) const;
+    /// Calls `see(instruction)` for those that have not ended, in their order.
+    template <class See> void each_under_way(const See& see) {
+        if (transfer_) {
+            see(transfer_->instruction);
+        }
+        for (std::size_t i = 0; i < queued_; ++i) {
+            see(waiting_[(place() + i) % left_.size()].instruction);
+        }
+    }
 
   private:
     struct Entry {

@@ -4,7 +4,8 @@
 #include "sim/base/error.h"
 #include "sim/model/clock.h"
 #include "sim/model/core.h"
-#include "sim/timing/gm_server.h"
+#include "sim/model/gm_module.h"
+#include "sim/model/laps.h"
 
 #include <algorithm>
 #include <exception>
@@ -12,7 +13,6 @@
 #include <memory>
 #include <string>
 #include <systemc>
-#include <tuple>
 #include <vector>
 
 // The packaged library brings its own main and asks for this; npusim elaborates from its own main.
@@ -46,52 +46,6 @@ observe::CoreInfo core_info(const config::HardwareConfig& hardware, isa::CoreId 
             Pipes{Pipe::Scalar, Pipe::Mte2, Pipe::Vector, Pipe::Mte3}};
 }
 
-/// L2 and HBM behind every core's port. It works in the second half of a cycle: by then all who
-/// start a transfer in that cycle have said so.
-class GlobalMemoryModule : public sc_core::sc_module, public GmInterface {
-  public:
-    GlobalMemoryModule(const sc_core::sc_module_name& name,
-                       const config::GmConfig& config,
-                       timing::L2Start l2)
-        : sc_module(name), server_(config, l2) {
-        SC_HAS_PROCESS(GlobalMemoryModule);
-        SC_METHOD(serve);
-        sensitive << serve_;
-        dont_initialize();
-    }
-    void transfer(const Request& request) override {
-        requests_.push_back(request);
-        std::ranges::push_heap(requests_, Later{});
-        schedule();
-    }
-
-  private:
-    struct Later {
-        bool operator()(const Request& a, const Request& b) const {
-            return std::tie(a.start, a.core_index, a.pipe) >
-                   std::tie(b.start, b.core_index, b.pipe);
-        }
-    };
-    void schedule() { serve_.notify(until_second_half(requests_.front().start)); }
-    void serve() {
-        while (!requests_.empty() && requests_.front().start <= now()) {
-            std::ranges::pop_heap(requests_, Later{});
-            const Request request = requests_.back();
-            requests_.pop_back();
-            request.core->served(request.pipe,
-                                 request.traffic,
-                                 server_.transfer(request.start, request.alone, request.traffic));
-        }
-        if (!requests_.empty()) {
-            schedule();
-        }
-    }
-
-    timing::GmServer server_;
-    std::vector<Request> requests_; ///< a heap, the next one first
-    sc_core::sc_event serve_;
-};
-
 /// The chip: AI cores around a shared global memory.
 class Chip : public sc_core::sc_module, private CoreHost {
   public:
@@ -106,15 +60,20 @@ class Chip : public sc_core::sc_module, private CoreHost {
             const observe::CoreInfo info = core_info(hardware, ids_[i]);
             std::string module_name = info.name;
             std::replace(module_name.begin(), module_name.end(), '.', '_');
-            cores_.push_back(
-                std::make_unique<Core>(sc_core::sc_module_name(module_name.c_str()),
-                                       hardware,
-                                       CoreSetup{i, info, job.program(ids_[i]), job.gm, &effects_},
-                                       self,
-                                       observers));
+            cores_.push_back(std::make_unique<Core>(sc_core::sc_module_name(module_name.c_str()),
+                                                    hardware,
+                                                    CoreSetup{i, info, job.gm, &effects_},
+                                                    job.program(ids_[i]),
+                                                    self,
+                                                    observers));
         }
         for (const auto& core : cores_) {
             core->gm.bind(gm_);
+        }
+        // Data have to be worked out every time, and some observers want to see all.
+        if (!job.exact && job.gm == nullptr &&
+            std::ranges::all_of(observers, &observe::Observer::takes_laps)) {
+            laps_ = std::make_unique<Laps>(cores_, gm_, observers, [this] { fail(); });
         }
     }
 
@@ -149,7 +108,7 @@ class Chip : public sc_core::sc_module, private CoreHost {
         for (const auto& core : cores_) {
             last = std::max(last, core->reached());
         }
-        return last;
+        return laps_ ? last + laps_->passed() : last;
     }
 
   private:
@@ -181,6 +140,7 @@ class Chip : public sc_core::sc_module, private CoreHost {
     GlobalMemoryModule gm_;
     Effects effects_;
     std::vector<std::unique_ptr<Core>> cores_;
+    std::unique_ptr<Laps> laps_; ///< where some may be passed over
     std::exception_ptr error_;
 };
 

@@ -21,6 +21,9 @@ struct Job {
     functional::GlobalMemory* gm = nullptr;   ///< null: timing only
     functional::Numerics* numerics = nullptr; ///< learns what the number formats cost; may be null
     timing::L2Start l2 = {};                  ///< what the kernel finds
+    /// Works out every instruction of a timing run, also where it is certain what comes of it. The
+    /// result is the same.
+    bool exact = false;
 };
 
 /// Runs `job` from launch to the last completion and returns the cycles that took. One call at a

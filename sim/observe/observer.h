@@ -35,6 +35,7 @@ constexpr std::string_view to_string(State state) {
 struct CoreInfo {
     std::string name; ///< e.g. "core3.cube", "core3.vector1", "core0"
     std::vector<Pipe> pipes;
+    bool operator==(const CoreInfo&) const = default;
 };
 
 /// "core3" of "core3.vector1": the AI core that a core belongs to.
@@ -116,6 +117,12 @@ class Observer {
     /// In order of their starts per pipe.
     virtual void on_execute(const Execution& /*execution*/) {}
     virtual void on_raise(const Raise& /*raise*/) {}
+    /// Whether it can do without what happens in laps that take the same as the one before: it is
+    /// told when one begins, and when `laps` more of it, of `cycles` together, are passed over.
+    /// Times go on as if they were not there, but for the total.
+    [[nodiscard]] virtual bool takes_laps() const { return false; }
+    virtual void on_lap_begin() {}
+    virtual void on_laps(std::int64_t /*laps*/, Cycles /*cycles*/) {}
     virtual void on_end(Cycles /*total*/) {}
 };
 

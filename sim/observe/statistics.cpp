@@ -52,6 +52,7 @@ void Overlap::forget(Cycles now) {
 
 void StatisticsCollector::on_begin(const std::vector<CoreInfo>& cores) {
     run_ = {};
+    passed_ = {};
     overlaps_.clear();
     for (const CoreInfo& info : cores) {
         run_.cores.push_back({info, {}, {}, {}});
@@ -65,7 +66,7 @@ void StatisticsCollector::on_span(const Span& span) {
     CoreStatistics& core = run_.cores[span.core];
     PipeStatistics& pipe = core.pipes[static_cast<std::size_t>(span.pipe)];
     pipe.cycles[static_cast<std::size_t>(span.state)] += (span.end - span.start).count();
-    core.finish = std::max(core.finish, span.end);
+    core.finish = std::max(core.finish, span.end + passed_);
     if (span.state != State::Busy || span.instruction == nullptr) {
         return;
     }
@@ -83,6 +84,53 @@ void StatisticsCollector::on_gm(const GmAccess& access) {
     (access.write ? run_.gm_bytes_written : run_.gm_bytes_read) += access.bytes;
     run_.hbm_bytes += access.hbm_bytes;
     run_.work[static_cast<std::size_t>(access.pipe)].hbm_bytes += access.hbm_bytes;
+}
+
+namespace {
+
+/// Adds `times` what a count has grown by since it was `before`.
+void grow(std::int64_t& count, std::int64_t before, std::int64_t times) {
+    count += times * (count - before);
+}
+void grow(Cycles& cycles, Cycles before, std::int64_t times) {
+    cycles += Cycles{times * (cycles - before).count()};
+}
+template <class Count, std::size_t size>
+void grow(std::array<Count, size>& counts,
+          const std::array<Count, size>& before,
+          std::int64_t times) {
+    for (std::size_t i = 0; i < size; ++i) {
+        grow(counts[i], before[i], times);
+    }
+}
+void grow(PipeStatistics& pipe, const PipeStatistics& before, std::int64_t times) {
+    grow(pipe.cycles, before.cycles, times);
+    grow(pipe.instructions, before.instructions, times);
+}
+void grow(PipeWork& work, const PipeWork& before, std::int64_t times) {
+    grow(work.macs, before.macs, times);
+    grow(work.elements, before.elements, times);
+    grow(work.read, before.read, times);
+    grow(work.written, before.written, times);
+    grow(work.hbm_bytes, before.hbm_bytes, times);
+}
+
+} // namespace
+
+void StatisticsCollector::on_laps(std::int64_t laps, Cycles cycles) {
+    passed_ += cycles;
+    for (std::size_t i = 0; i < run_.cores.size(); ++i) {
+        grow(run_.cores[i].arithmetic, at_lap_.cores[i].arithmetic, laps);
+        for (std::size_t pipe = 0; pipe < kPipeCount; ++pipe) {
+            grow(run_.cores[i].pipes[pipe], at_lap_.cores[i].pipes[pipe], laps);
+        }
+    }
+    grow(run_.gm_bytes_read, at_lap_.gm_bytes_read, laps);
+    grow(run_.gm_bytes_written, at_lap_.gm_bytes_written, laps);
+    grow(run_.hbm_bytes, at_lap_.hbm_bytes, laps);
+    for (std::size_t pipe = 0; pipe < kPipeCount; ++pipe) {
+        grow(run_.work[pipe], at_lap_.work[pipe], laps);
+    }
 }
 
 } // namespace npusim::observe

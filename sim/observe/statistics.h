@@ -22,6 +22,7 @@ struct PipeStatistics {
     [[nodiscard]] std::int64_t idle(Cycles total) const {
         return total.count() - busy() - stalled();
     }
+    bool operator==(const PipeStatistics&) const = default;
 };
 
 struct CoreStatistics {
@@ -29,11 +30,13 @@ struct CoreStatistics {
     std::array<PipeStatistics, kPipeCount> pipes; ///< by Pipe; absent pipes stay zero
     Cycles finish;                                ///< end of the last span
     Cycles arithmetic; ///< cycles in which the cube or the vector unit executes, or both
+    bool operator==(const CoreStatistics&) const = default;
 };
 
 /// What the pipes of one kind did, those of all cores.
 struct PipeWork : isa::Work {
     std::int64_t hbm_bytes = 0; ///< between L2 and HBM for their sake
+    bool operator==(const PipeWork&) const = default;
 };
 
 /// Totals of one run.
@@ -51,6 +54,7 @@ struct RunStatistics {
     [[nodiscard]] std::int64_t scalar_busy() const;
     /// The core that finished last.
     [[nodiscard]] const CoreStatistics& last() const;
+    bool operator==(const RunStatistics&) const = default;
 };
 
 /// How long two pipes execute at the same time: of two ascending series of stretches, the length
@@ -82,12 +86,17 @@ class StatisticsCollector : public Observer {
         }
     }
     void on_gm(const GmAccess& access) override;
+    [[nodiscard]] bool takes_laps() const override { return true; }
+    void on_lap_begin() override { at_lap_ = run_; }
+    void on_laps(std::int64_t laps, Cycles cycles) override;
     void on_end(Cycles total) override { run_.total = total; }
 
     [[nodiscard]] const RunStatistics& result() const { return run_; }
 
   private:
     RunStatistics run_;
+    RunStatistics at_lap_; ///< when the lap began
+    Cycles passed_;        ///< in laps
     /// Of cube and vector unit, by core; none where a core has one of them, or neither.
     std::vector<std::optional<Overlap>> overlaps_;
 };

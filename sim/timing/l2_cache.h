@@ -77,6 +77,7 @@ class L2Cache {
     struct Traffic {
         std::int64_t fetched = 0;
         std::int64_t written_back = 0;
+        bool operator==(const Traffic&) const = default;
     };
     /// Touches the lines of `tile`. A line that nobody has touched before is in HBM if `cold`,
     /// otherwise in L2.

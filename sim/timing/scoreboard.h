@@ -2,8 +2,11 @@
 #pragma once
 
 #include "sim/base/cycles.h"
+#include "sim/base/hash.h"
 #include "sim/base/units.h"
+#include "sim/timing/flag_turns.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -41,6 +44,35 @@ class Scoreboard {
     std::optional<Raised> consume_cross(std::int32_t id) {
         return cross_[static_cast<std::size_t>(id)].pop();
     }
+    /// Adds the raises, with `from_now(at)` for their times, and the age of flags for their ids.
+    template <class FromNow>
+    void add_to(StateHash& hash, const FromNow& from_now, const FlagTurns& turns) const {
+        const auto add = [&](std::int32_t id, const Raises& raises) {
+            raises.each([&](const Raised& raised) {
+                hash.add(id);
+                hash.add(from_now(raised.at));
+            });
+        };
+        each_pair([&](Pipe from, Pipe to, const std::vector<Raises>& flags) {
+            hash.add(flags.size());
+            for (std::size_t age = 0; age < flags.size(); ++age) {
+                const std::int32_t id = turns.id_of_age(from, to, static_cast<std::int32_t>(age));
+                add(static_cast<std::int32_t>(age), flags[static_cast<std::size_t>(id)]);
+            }
+        });
+        for (std::size_t id = 0; id < cross_.size(); ++id) {
+            add(static_cast<std::int32_t>(id), cross_[id]);
+        }
+    }
+    /// Gives flags the ids that theirs have turned to from `then` to `now`.
+    void turn(const FlagTurns& then, const FlagTurns& now) {
+        each_pair([&](Pipe from, Pipe to, const std::vector<Raises>& flags) {
+            if (!flags.empty()) {
+                std::vector<Raises>& turned = pair(from, to);
+                std::ranges::rotate(turned, turned.end() - now.turned(from, to, then));
+            }
+        });
+    }
 
   private:
     /// Hardly ever is there more than one, so that one stands here.
@@ -64,12 +96,25 @@ class Scoreboard {
             }
             return raised;
         }
+        template <class See> void each(const See& see) const {
+            if (count_ > 0) {
+                see(first_);
+                std::ranges::for_each(later_, see);
+            }
+        }
 
       private:
         std::size_t count_ = 0;
         Raised first_;
         std::list<Raised> later_;
     };
+    template <class See> void each_pair(const See& see) const {
+        for (std::size_t from = 0; from < kPipeCount; ++from) {
+            for (std::size_t to = 0; to < kPipeCount; ++to) {
+                see(static_cast<Pipe>(from), static_cast<Pipe>(to), flags_[from][to]);
+            }
+        }
+    }
     std::vector<Raises>& pair(Pipe from, Pipe to) {
         std::vector<Raises>& flags =
             flags_[static_cast<std::size_t>(from)][static_cast<std::size_t>(to)];

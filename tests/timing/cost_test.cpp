@@ -276,7 +276,8 @@ TEST_CASE("GM serves transfers in order of arrival at its rates") {
     config.l2_tracked = false;
     timing::GmServer server(config, timing::L2Start{});
     const auto ends = [&](std::int64_t now, std::int64_t alone, bool write, bool cold, bool past) {
-        return server.transfer(Cycles{now}, Cycles{alone}, {1000, 1000, write, cold, past, {}})
+        const timing::GmTraffic traffic{1000, 1000, write, cold, past, {}};
+        return server.transfer(Cycles{now}, Cycles{alone}, traffic, server.past_l2(traffic))
             .end.count();
     };
     CHECK(ends(0, 50, false, true, false) == 100);    // 1000 bytes at 10
@@ -470,7 +471,9 @@ TEST_CASE("a line that is hardly expected to miss hardly costs the latency of a 
     timing::GmServer server(config, timing::L2Start{});
     const auto latency = [&](std::int64_t line) {
         timing::GmTraffic traffic{512, 512, false, true, false, line_of_gm(line)};
-        return server.transfer(Cycles{0}, Cycles{1'000'000}, traffic).end.count() - 1'000'000;
+        return server.transfer(Cycles{0}, Cycles{1'000'000}, traffic, server.past_l2(traffic))
+                   .end.count() -
+               1'000'000;
     };
     CHECK(latency(0) == 100);
     CHECK(latency(0) == 0);

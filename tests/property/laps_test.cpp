@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every shipped kernel and operator takes the same with laps passed over as with every instruction
+// worked out: cycles, and statistics of every pipe.
+#include "sim/app/decoder.h"
+#include "sim/app/job.h"
+#include "sim/app/operator_run.h"
+#include "sim/config/model.h"
+#include "tests/support/catch.hpp"
+#include "tests/support/machine.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+
+using namespace npusim;
+
+namespace {
+
+/// Adds up what was passed over.
+class Passed : public observe::Observer {
+  public:
+    [[nodiscard]] bool takes_laps() const override { return true; }
+    void on_laps(std::int64_t /*laps*/, Cycles cycles) override { cycles_ += cycles; }
+    [[nodiscard]] Cycles cycles() const { return cycles_; }
+
+  private:
+    Cycles cycles_;
+};
+
+/// Share of the cycles of an inverse that was passed over.
+double passed_share(const config::HardwareConfig& chip,
+                    const std::string& kernel,
+                    const kernels::Problem& problem) {
+    const app::KernelRequest request = app::parse_request(kernel, {});
+    Passed passed;
+    const auto with = app::run(chip, request, {.problem = problem}, {&passed});
+    const auto without = app::run(chip, request, {.problem = problem, .exact = true});
+    CHECK(with.statistics == without.statistics);
+    return static_cast<double>(passed.cycles().count()) /
+           static_cast<double>(with.statistics.total.count());
+}
+
+/// All operators of a layer of each kind, each different one once.
+std::map<std::string, app::Step> operators_of(const config::HardwareConfig& hardware,
+                                              const config::ModelConfig& model,
+                                              const app::LayerJob& job) {
+    const app::Decoder decoder(hardware, model, job);
+    std::map<std::string, app::Step> operators;
+    for (const bool full : {false, true}) {
+        for (const app::Step& step :
+             decoder.layer(full, model.is_dense(full ? 1 : 2), job.inverse)) {
+            operators.emplace(std::string(step.make()->name()) + ' ' + step.shape, step);
+        }
+    }
+    return operators;
+}
+
+} // namespace
+
+TEST_CASE("every inverse takes the same with laps passed over") {
+    std::set<std::string> never;
+    for (const std::string chip : {"ascend-910b", "fused-local"}) {
+        for (const kernels::Kernel* kernel : kernels::registry()) {
+            const std::string name(kernel->name());
+            INFO(chip << ' ' << name);
+            const std::int64_t count = 200 * test::hardware(chip).ai_cores;
+            if (passed_share(test::hardware(chip), name, {count, 64, DType::Fp16}) == 0) {
+                never.insert(chip + ' ' + name);
+            }
+        }
+    }
+    CHECK(never.size() <= kernels::registry().size()); // half of both chips'
+}
+
+TEST_CASE("inverses that nothing holds up are hardly worked out") {
+    const config::HardwareConfig chip = test::hardware("fused-local");
+    for (const std::string kernel : {"inverse/forward-substitution", "inverse/mixed"}) {
+        INFO(kernel);
+        CHECK(passed_share(chip, kernel, {2400, 64, DType::Fp16}) > 0.8);
+    }
+}
+
+TEST_CASE("chunks, formats and small L2s make no difference to laps") {
+    const std::vector<config::Override> small_l2{{"gm.l2_size", "8MiB"}};
+    const config::HardwareConfig chip = test::hardware("ascend-910b", small_l2);
+    for (const std::string kernel : {"inverse/neumann", "inverse/column-sweep"}) {
+        for (const std::int64_t chunk : {16, 64}) {
+            for (const DType dtype : {DType::Fp16, DType::Bf16}) {
+                INFO(kernel << ' ' << chunk << ' ' << to_string(dtype));
+                passed_share(chip, kernel, {4800, chunk, dtype});
+            }
+        }
+    }
+}
+
+TEST_CASE("every operator of a layer takes the same with laps passed over") {
+    Passed passed;
+    for (const std::string chip : {"ascend-910b", "fused-local"}) {
+        const config::HardwareConfig hardware = test::hardware(chip);
+        for (const std::string name : {"qwen3.5-0.8b", "qwen3.5-35b-a3b", "kimi-linear-48b-a3b"}) {
+            const config::ModelConfig model =
+                config::load_model(NPUSIM_SOURCE_DIR "/configs/models/" + name + ".yaml");
+            app::LayerJob job;
+            job.tokens = 512;
+            job.inverse = app::parse_request("inverse/neumann", {});
+            for (const auto& [key, step] : operators_of(hardware, model, job)) {
+                INFO(chip << ' ' << name << ": " << key);
+                const auto op = step.make();
+                CHECK(app::time_operator(hardware, *op, {&passed}) ==
+                      app::time_operator(hardware, *op, {}, true));
+            }
+        }
+    }
+    CHECK(passed.cycles() > Cycles{0});
+}
