@@ -2,15 +2,40 @@
 #include "sim/app/run_store.h"
 
 #include "sim/base/error.h"
-#include "sim/base/hash.h"
 
+#include <algorithm>
 #include <fmt/format.h>
-#include <iterator>
+#include <istream>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 namespace npusim::app {
 
 using nlohmann::json;
+
+namespace {
+
+/// Hash of all that a stream holds, 8 bytes at a time: several megabytes at every start.
+std::uint64_t hash_words(std::istream& stream) {
+    constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15; // odd: no step loses a bit
+    std::vector<std::uint64_t> words(std::size_t{1} << 15);
+    std::uint64_t hash = 0;
+    std::uint64_t size = 0;
+    while (stream) {
+        std::ranges::fill(words, 0);                       // what follows the end of the stream
+        stream.read(reinterpret_cast<char*>(words.data()), // NOLINT(*-reinterpret-cast)
+                    static_cast<std::streamsize>(words.size() * sizeof(std::uint64_t)));
+        const auto count = static_cast<std::uint64_t>(stream.gcount());
+        size += count;
+        for (std::size_t i = 0; i * sizeof(std::uint64_t) < count; ++i) {
+            hash = (hash ^ words[i]) * kMultiplier;
+            hash ^= hash >> 32; // or the high bytes of words would stay among themselves
+        }
+    }
+    return hash ^ size;
+}
+
+} // namespace
 
 std::uint64_t program_hash() {
     static const std::uint64_t hash = [] {
@@ -18,7 +43,7 @@ std::uint64_t program_hash() {
         if (!program) {
             throw ModelError("/proc/self/exe: cannot read this program");
         }
-        return hash_text(std::string(std::istreambuf_iterator<char>(program), {}));
+        return hash_words(program);
     }();
     return hash;
 }
