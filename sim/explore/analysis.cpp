@@ -50,11 +50,8 @@ struct Sample {
 
 /// A result of a record that is done, if it is there and finite.
 std::optional<double> finite_result(const Record& record, const std::string& result) {
-    const Results results = record.results();
-    const auto value = results.find(result);
-    return record.status == Status::Done && value != results.end() && std::isfinite(value->second)
-               ? std::optional(value->second)
-               : std::nullopt;
+    const std::optional<double> value = record.result(result);
+    return record.status == Status::Done && value && std::isfinite(*value) ? value : std::nullopt;
 }
 
 std::vector<Sample>
@@ -220,9 +217,9 @@ std::optional<double> covered(const Sweep& sweep, const std::vector<Record>& rec
 bool satisfies(const Sweep& sweep,
                const Record& record,
                const std::vector<Expression>& conditions) {
-    const Results results = record.results();
+    const ResultLookup result_of = [&](std::string_view name) { return record.result(name); };
     const Lookup lookup = [&](std::string_view name) {
-        return sweep.value_of(name, record.axes, results);
+        return sweep.value_of(name, record.axes, result_of);
     };
     return std::ranges::all_of(conditions,
                                [&](const Expression& one) { return one.holds(lookup); });

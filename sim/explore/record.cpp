@@ -46,9 +46,20 @@ Results Record::results() const {
     return all;
 }
 
+std::optional<double> Record::result(std::string_view name) const {
+    for (const Results* results : {&objectives, &metrics}) {
+        if (const auto found = results->find(name); found != results->end()) {
+            return found->second;
+        }
+    }
+    return std::nullopt;
+}
+
 std::optional<std::vector<double>> score_of(const Sweep& sweep, const Record& record) {
-    return record.status == Status::Done ? sweep.score(record.axes, record.results())
-                                         : std::nullopt;
+    return record.status == Status::Done
+               ? sweep.score(record.axes,
+                             [&](std::string_view name) { return record.result(name); })
+               : std::nullopt;
 }
 
 std::string to_line(const Record& record) {

@@ -43,6 +43,8 @@ struct Record {
 
     /// Objectives and metrics together.
     [[nodiscard]] Results results() const;
+    /// One of them; nothing where it is missing.
+    [[nodiscard]] std::optional<double> result(std::string_view name) const;
 };
 
 /// The score of a record that is done, see Sweep::score.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 namespace npusim::explore {
@@ -26,13 +27,8 @@ template <class Map> void add_keys(std::set<std::string>& keys, const Map& map) 
     }
 }
 
-Cell number_cell(double number) {
-    return std::isfinite(number) ? Cell(number) : Cell();
-}
-
-Cell result_cell(const Results& results, const std::string& name) {
-    const auto result = results.find(name);
-    return result == results.end() ? Cell() : number_cell(result->second);
+Cell result_cell(const std::optional<double>& result) {
+    return result && std::isfinite(*result) ? Cell(*result) : Cell();
 }
 
 Cell axis_cell(const Settings& axes, const std::string& key) {
@@ -79,10 +75,9 @@ std::vector<Cell> RecordTable::row_of(const Record& record) const {
     for (const std::string& key : axes_) {
         row.push_back(axis_cell(record.axes, key));
     }
-    const Results all = record.results();
     for (const std::set<std::string>* results : {&objectives_, &metrics_}) {
         for (const std::string& name : *results) {
-            row.push_back(result_cell(all, name));
+            row.push_back(result_cell(record.result(name)));
         }
     }
     return row;

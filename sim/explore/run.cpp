@@ -118,9 +118,9 @@ class Run {
     }
     [[nodiscard]] Finished finished_of(const Record& record) const {
         Finished finished{record.status == Status::Done};
-        for (const auto& [name, value] : record.results()) {
-            if (scored_.contains(name)) {
-                finished.results[name] = value;
+        for (const std::string& name : scored_) {
+            if (const std::optional<double> result = record.result(name)) {
+                finished.results[name] = *result;
             }
         }
         return finished;
@@ -129,7 +129,7 @@ class Run {
     /// added.
     [[nodiscard]] Told told_of(PointId point, const Finished& finished) const {
         const std::optional<std::vector<double>> score =
-            finished.done ? sweep_.score(sweep_.space.settings(point), finished.results)
+            finished.done ? sweep_.score(sweep_.space.settings(point), lookup_in(finished.results))
                           : std::nullopt;
         return score ? Told{Told::Kind::Scored, *score} : Told{Told::Kind::Failed};
     }

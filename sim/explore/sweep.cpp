@@ -28,6 +28,13 @@ bool all_hold(const std::vector<Expression>& constraints, const Lookup& lookup) 
 
 } // namespace
 
+ResultLookup lookup_in(const Results& results) {
+    return [&results](std::string_view name) {
+        const auto result = results.find(name);
+        return result == results.end() ? std::nullopt : std::optional(result->second);
+    };
+}
+
 Point Sweep::point(PointId id) const {
     const Settings axes = space.settings(id);
     Point point{id, base_of(axes).file, hardware_changes, job};
@@ -51,7 +58,7 @@ std::optional<PointId> Sweep::find(const Settings& axes) const {
     Settings complete;
     for (const Axis& axis : space.axes()) {
         for (const std::string& key : axis.keys) {
-            if (const std::optional<Value> value = value_of(key, axes, {})) {
+            if (const std::optional<Value> value = setting_of(key, axes)) {
                 complete[key] = *value;
             }
         }
@@ -79,15 +86,22 @@ std::uint64_t Sweep::hash(PointId id) const {
     return hash;
 }
 
-std::optional<Value>
-Sweep::value_of(std::string_view key, const Settings& axes, const Results& results) const {
+std::optional<Value> Sweep::setting_of(std::string_view key, const Settings& axes) const {
     for (const Settings* settings : {&axes, &job, &base_of(axes).settings}) {
         if (std::optional<Value> value = find_in(*settings, key)) {
             return value;
         }
     }
-    const auto result = results.find(key);
-    return result == results.end() ? std::nullopt : std::optional<Value>(result->second);
+    return std::nullopt;
+}
+
+std::optional<Value>
+Sweep::value_of(std::string_view key, const Settings& axes, const ResultLookup& result_of) const {
+    if (std::optional<Value> setting = setting_of(key, axes)) {
+        return setting;
+    }
+    const std::optional<double> result = result_of(key);
+    return result ? std::optional<Value>(*result) : std::nullopt;
 }
 
 bool Sweep::feasible(PointId id) const {
@@ -95,28 +109,28 @@ bool Sweep::feasible(PointId id) const {
         return true;
     }
     const Settings axes = space.settings(id);
-    return all_hold(before, [&](std::string_view of) { return value_of(of, axes, {}); });
+    return all_hold(before, [&](std::string_view of) { return setting_of(of, axes); });
 }
 
-bool Sweep::acceptable(const Settings& axes, const Results& results) const {
+bool Sweep::acceptable(const Settings& axes, const ResultLookup& result_of) const {
     try {
-        return all_hold(after, [&](std::string_view of) { return value_of(of, axes, results); });
+        return all_hold(after, [&](std::string_view of) { return value_of(of, axes, result_of); });
     } catch (const ConfigError&) { // it has no such result: faults of the file have been told
         return false;
     }
 }
 
 std::optional<std::vector<double>> Sweep::score(const Settings& axes,
-                                                const Results& results) const {
+                                                const ResultLookup& result_of) const {
     std::vector<double> score;
     for (const Objective& objective : objectives) {
-        const auto result = results.find(objective.name);
-        if (result == results.end() || !std::isfinite(result->second)) {
+        const std::optional<double> result = result_of(objective.name);
+        if (!result || !std::isfinite(*result)) {
             return std::nullopt;
         }
-        score.push_back(objective.direction == Direction::Min ? result->second : -result->second);
+        score.push_back(objective.direction == Direction::Min ? *result : -*result);
     }
-    return acceptable(axes, results) ? std::optional(std::move(score)) : std::nullopt;
+    return acceptable(axes, result_of) ? std::optional(std::move(score)) : std::nullopt;
 }
 
 std::vector<std::string> Sweep::names(const Evaluator& evaluator) const {

@@ -9,12 +9,18 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace npusim::explore {
 
 /// Named numbers that came of one point: objectives and all else that was measured.
 using Results = std::map<std::string, double, std::less<>>;
+
+/// Looks up a result by its name; nothing where it is missing.
+using ResultLookup = std::function<std::optional<double>(std::string_view name)>;
+/// In `results`, which must outlive it.
+ResultLookup lookup_in(const Results& results);
 
 enum class Direction : std::uint8_t { Min, Max };
 
@@ -91,14 +97,16 @@ struct Sweep {
     [[nodiscard]] bool feasible(PointId id) const;
     /// Whether the others hold; not where one speaks of a result that the point lacks. `axes` are
     /// the settings of the point's axes.
-    [[nodiscard]] bool acceptable(const Settings& axes, const Results& results) const;
+    [[nodiscard]] bool acceptable(const Settings& axes, const ResultLookup& result_of) const;
     /// The objectives among the results, all to be minimised (those to be maximised change sign).
     /// Nothing where one is missing or not finite, or the point is not acceptable.
     [[nodiscard]] std::optional<std::vector<double>> score(const Settings& axes,
-                                                           const Results& results) const;
-    /// Value of a name in a constraint: of the axes, else of the job or the base, else a result.
+                                                           const ResultLookup& result_of) const;
+    /// Value of a key at a point: of the axes, else of the job or the base.
+    [[nodiscard]] std::optional<Value> setting_of(std::string_view key, const Settings& axes) const;
+    /// Value of a name in a constraint: of the settings, else a result.
     [[nodiscard]] std::optional<Value>
-    value_of(std::string_view key, const Settings& axes, const Results& results) const;
+    value_of(std::string_view key, const Settings& axes, const ResultLookup& result_of) const;
     /// Every name a constraint may use.
     [[nodiscard]] std::vector<std::string> names(const Evaluator& evaluator) const;
 };

@@ -515,7 +515,7 @@ class SweepReader {
         }
         const Settings axes = sweep_.space.settings(0);
         static_cast<void>(constraint.holds(
-            [&](std::string_view name) { return sweep_.value_of(name, axes, any); }));
+            [&](std::string_view name) { return sweep_.value_of(name, axes, lookup_in(any)); }));
         (needs_results ? sweep_.after : sweep_.before).push_back(std::move(constraint));
     }
 

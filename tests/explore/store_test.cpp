@@ -50,6 +50,9 @@ TEST_CASE("records: a line reads back as the same record") {
     CHECK(back->message == record.message);
     CHECK(to_line(*back) == line);
     CHECK(record.results().size() == 2);
+    CHECK(record.result("cycles") == 1234.5);
+    CHECK(record.result("area") == 1e-300);
+    CHECK_FALSE(record.result("error"));
 }
 
 TEST_CASE("records: results that are not finite, texts that are not UTF-8") {

@@ -122,9 +122,9 @@ TEST_CASE("sweep: constraints before evaluation see axes, job and base; the othe
     }
     CHECK(feasible == 3 * 2 * (4 * 3 - 1));
     const Settings axes = sweep.space.settings(0);
-    CHECK(sweep.acceptable(axes, {{"area", 399}}));
-    CHECK_FALSE(sweep.acceptable(axes, {{"area", 400}}));
-    CHECK_FALSE(sweep.acceptable(axes, {}));
+    CHECK(sweep.acceptable(axes, lookup_in({{"area", 399}})));
+    CHECK_FALSE(sweep.acceptable(axes, lookup_in({{"area", 400}})));
+    CHECK_FALSE(sweep.acceptable(axes, lookup_in({})));
 }
 
 TEST_CASE("sweep: a score is to be minimised, finite and acceptable") {
@@ -132,12 +132,13 @@ TEST_CASE("sweep: a score is to be minimised, finite and acceptable") {
     const Sweep sweep = sweep_of(folder, kGrid);
     const Settings axes = sweep.space.settings(0);
     const double infinity = std::numeric_limits<double>::infinity();
-    CHECK(sweep.score(axes, {{"cycles", 7}, {"error", 2}, {"area", 1}}) ==
+    CHECK(sweep.score(axes, lookup_in({{"cycles", 7}, {"error", 2}, {"area", 1}})) ==
           std::vector<double>{7, -2});
-    CHECK_FALSE(sweep.score(axes, {{"cycles", 7}, {"error", 2}, {"area", 500}}));
-    CHECK_FALSE(sweep.score(axes, {{"cycles", 7}, {"error", infinity}, {"area", 1}}));
-    CHECK_FALSE(sweep.score(axes, {{"cycles", 7}, {"error", std::nan("")}, {"area", 1}}));
-    CHECK_FALSE(sweep.score(axes, {{"cycles", 7}, {"area", 1}}));
+    CHECK_FALSE(sweep.score(axes, lookup_in({{"cycles", 7}, {"error", 2}, {"area", 500}})));
+    CHECK_FALSE(sweep.score(axes, lookup_in({{"cycles", 7}, {"error", infinity}, {"area", 1}})));
+    CHECK_FALSE(
+        sweep.score(axes, lookup_in({{"cycles", 7}, {"error", std::nan("")}, {"area", 1}})));
+    CHECK_FALSE(sweep.score(axes, lookup_in({{"cycles", 7}, {"area", 1}})));
 }
 
 TEST_CASE("sweep: hashes tell points apart and depend on content alone") {

@@ -140,11 +140,10 @@ std::string explain_text(const SweepReport& report, const std::vector<PointLimit
     const std::vector<std::string> keys = telling_keys(sweep);
     for (const PointLimits& point : limits) {
         const Record& record = report.records[point.record];
-        const explore::Results results = record.results();
         std::vector<std::string> facts;
         for (const Objective& objective : sweep.objectives) {
-            facts.push_back(
-                fmt::format("{} {}", objective.name, result_text(results.at(objective.name))));
+            facts.push_back(fmt::format(
+                "{} {}", objective.name, result_text(result_of(record, objective.name))));
         }
         for (const std::string& key : keys) {
             facts.push_back(fmt::format("{}={}", short_key(key), short_value(record.axes.at(key))));
@@ -180,12 +179,10 @@ std::string diff_text(const explore::Sweep& sweep,
     for (const Objective& objective : sweep.objectives) {
         std::vector<double> factors;
         for (const explore::Pair& pair : comparison.pairs) {
-            const explore::Results first = before[pair.before].results();
-            const explore::Results second = after[pair.after].results();
-            const auto a = first.find(objective.name);
-            const auto b = second.find(objective.name);
-            if (a != first.end() && b != second.end() && std::isfinite(b->second / a->second)) {
-                factors.push_back(b->second / a->second);
+            const double factor = result_of(after[pair.after], objective.name) /
+                                  result_of(before[pair.before], objective.name);
+            if (std::isfinite(factor)) {
+                factors.push_back(factor);
             }
         }
         if (!factors.empty()) {

@@ -67,9 +67,8 @@ json point_json(const SweepReport& report,
         return point;
     }
     point["objectives"] = json::array();
-    const explore::Results results = record.results();
     for (const Objective& objective : sweep.objectives) {
-        point["objectives"].push_back(results.at(objective.name));
+        point["objectives"].push_back(result_of(record, objective.name));
     }
     return point;
 }

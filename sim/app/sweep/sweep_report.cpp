@@ -52,12 +52,6 @@ std::string level_text(const explore::Axis& axis, const std::vector<explore::Val
     return fmt::format("{}", fmt::join(texts, " "));
 }
 
-double result_of(const Record& record, const std::string& name) {
-    const explore::Results results = record.results();
-    const auto found = results.find(name);
-    return found == results.end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
-}
-
 /// "61 % chunk, 22 % kernel, 9 % chunk with kernel"
 std::string effects_text(const std::vector<Effect>& effects) {
     std::vector<Effect> large;
@@ -283,6 +277,10 @@ std::string short_key(const std::string& key) {
 std::string short_value(const explore::Value& value) {
     const std::string text = explore::to_text(value);
     return text.ends_with(".yaml") ? std::filesystem::path(text).stem().string() : text;
+}
+
+double result_of(const Record& record, const std::string& name) {
+    return record.result(name).value_or(std::numeric_limits<double>::quiet_NaN());
 }
 
 std::string result_text(double value) {

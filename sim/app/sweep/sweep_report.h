@@ -35,6 +35,8 @@ std::string short_key(const std::string& key);
 std::string short_value(const explore::Value& value);
 /// Of an even number of values the mean of the two in the middle. `values` are not empty.
 double median(std::vector<double> values);
+/// A result of a record; NaN where it is missing.
+double result_of(const explore::Record& record, const std::string& name);
 /// A value of a result: whole numbers as they are, others with four digits.
 std::string result_text(double value);
 
