@@ -30,15 +30,14 @@ Settings settings_from(const json& object) {
     return settings;
 }
 
-Status status_from(const std::string& name) {
-    const auto* found = std::ranges::find(kStatusNames, name);
-    if (found == kStatusNames.end()) {
-        throw json::other_error::create(500, "no such status", nullptr);
-    }
-    return static_cast<Status>(found - kStatusNames.begin());
-}
-
 } // namespace
+
+std::optional<Status> status_from(std::string_view name) {
+    const auto* found = std::ranges::find(kStatusNames, name);
+    return found == kStatusNames.end()
+               ? std::nullopt
+               : std::optional(static_cast<Status>(found - kStatusNames.begin()));
+}
 
 Results Record::results() const {
     Results all = objectives;
@@ -82,11 +81,15 @@ std::string to_line(const Record& record) {
 std::optional<Record> parse_record(std::string_view line) {
     try {
         const json object = json::parse(line);
+        const auto status = status_from(object.at("status").get<std::string>());
+        if (!status) {
+            return std::nullopt;
+        }
         return Record{.id = object.at("id").get<PointId>(),
                       .hash = std::stoull(object.at("hash").get<std::string>(), nullptr, 16),
                       .version = object.at("version").get<std::string>(),
                       .axes = settings_from(object.at("axes")),
-                      .status = status_from(object.at("status").get<std::string>()),
+                      .status = *status,
                       .objectives = results_from(object.at("objectives")),
                       .metrics = results_from(object.at("metrics")),
                       .message = object.at("message").get<std::string>(),

@@ -29,6 +29,8 @@ constexpr std::string_view to_string(Status status) {
     return kStatusNames[static_cast<std::size_t>(status)];
 }
 
+std::optional<Status> status_from(std::string_view name);
+
 /// What is kept of an evaluated point: a line of a result file.
 struct Record {
     PointId id = 0;

@@ -40,8 +40,16 @@ struct RunProgress {
     [[nodiscard]] std::uint64_t finished() const { return reused + done + failed; }
 };
 
-/// Told of the progress after each point; `record` is the point's, none for a reused one.
-using OnProgress = std::function<void(const RunProgress& progress, const Record* record)>;
+/// What became of a point that was evaluated now.
+struct Outcome {
+    PointId point = 0;
+    Status status = Status::Done;
+    Results scored{};      ///< of one that is done: what objectives and constraints speak of
+    std::string message{}; ///< of another
+};
+
+/// Told of the progress after each point; `outcome` is the point's, none for a reused one.
+using OnProgress = std::function<void(const RunProgress& progress, const Outcome* outcome)>;
 
 /// Evaluates the points `sampler` asks for, up to the sweep's budget, and keeps them in the
 /// folder. Those whose results are there (same hash and version) are not evaluated again, so an

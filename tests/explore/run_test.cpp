@@ -6,7 +6,9 @@
 #include "tests/explore/folder.h"
 #include "tests/support/catch.hpp"
 
+#include <cmath>
 #include <csignal>
+#include <limits>
 #include <set>
 #include <sys/wait.h>
 
@@ -72,10 +74,12 @@ TEST_CASE("run: every point of a grid is evaluated once and kept") {
                                            *sampler,
                                            squares,
                                            options(folder),
-                                           [&](const RunProgress& now, const Record* record) {
+                                           [&](const RunProgress& now, const Outcome* outcome) {
                                                ++told;
                                                CHECK(now.finished() == told);
-                                               CHECK(record != nullptr);
+                                               REQUIRE(outcome != nullptr);
+                                               const auto n = static_cast<double>(outcome->point);
+                                               CHECK(outcome->scored == Results{{"cycles", n * n}});
                                            });
     CHECK(progress.done == 500);
     CHECK(progress.failed == 0);
@@ -141,13 +145,13 @@ TEST_CASE("run: shards that share a folder take the points and the budget of one
 
 TEST_CASE("run: a point that fails, crashes or hangs is kept as that, and can be tried again") {
     const Folder folder;
-    const Sweep sweep = grid(folder, 40);
+    const Sweep sweep = grid(folder, 40, "area >= 0");
     RunOptions how = options(folder);
     how.pool.timeout = std::chrono::milliseconds(300);
     const auto unwell = [](const Point& point) -> Results {
         switch (number(point)) {
         case 7:
-            throw ConfigError("not on this chip");
+            throw ConfigError("not on\n1 this chip");
         case 8:
             ::kill(::getpid(), SIGKILL);
             return {};
@@ -162,7 +166,12 @@ TEST_CASE("run: a point that fails, crashes or hangs is kept as that, and can be
             return squares(point);
         }
     };
-    const RunProgress progress = run(sweep, how, unwell);
+    std::map<PointId, Outcome> outcomes;
+    const auto sampler = grid_sampler(sweep.space);
+    const RunProgress progress =
+        run_sweep(sweep, *sampler, unwell, how, [&](const RunProgress&, const Outcome* outcome) {
+            outcomes[outcome->point] = *outcome;
+        });
     CHECK(progress.done == 35);
     CHECK(progress.failed == 5);
     std::map<PointId, Record> records;
@@ -170,8 +179,13 @@ TEST_CASE("run: a point that fails, crashes or hangs is kept as that, and can be
         records[record.id] = record;
     }
     REQUIRE(records.size() == 40);
+    for (const auto& [id, record] : records) {
+        CHECK(outcomes[id].status == record.status);
+        CHECK(outcomes[id].message == record.message);
+        CHECK(outcomes[id].scored.empty() == (record.status != Status::Done));
+    }
     CHECK(records[7].status == Status::Failed);
-    CHECK(records[7].message == "not on this chip");
+    CHECK(records[7].message == "not on\n1 this chip");
     CHECK(records[8].status == Status::Crashed);
     CHECK(records[8].axes.at("job.n") == Value(std::int64_t{8}));
     CHECK(records[9].status == Status::Timeout);
@@ -230,7 +244,7 @@ TEST_CASE("run: an interrupted run keeps what is finished and goes on later") {
     const Sweep sweep = grid(folder, 400);
     const auto sampler = grid_sampler(sweep.space);
     const RunProgress progress = run_sweep(
-        sweep, *sampler, squares, options(folder), [](const RunProgress& now, const Record*) {
+        sweep, *sampler, squares, options(folder), [](const RunProgress& now, const Outcome*) {
             if (now.done == 100) {
                 ::kill(::getpid(), SIGINT);
             }
@@ -377,6 +391,31 @@ TEST_CASE("run: a point without the result a constraint speaks of is no candidat
     REQUIRE(front.size() == 1);
     CHECK(records[front[0]].id == 2);
     CHECK(run(sweep, options(folder)).reused == 4);
+}
+
+TEST_CASE("run: results reach the parent with every bit, those that are not finite as kept") {
+    const Folder folder;
+    const Sweep sweep = grid(folder, 4, "error != 1, area < 1");
+    const std::vector<double> errors{
+        0.1 + 0.2, 5e-324, -std::numeric_limits<double>::infinity(), std::nan("")};
+    const auto sampler = grid_sampler(sweep.space);
+    std::size_t told = 0;
+    run_sweep(
+        sweep,
+        *sampler,
+        [&](const Point& point) -> Results {
+            return {{"cycles", 1e300 / 3}, {"error", errors[point.id]}, {"x", 1}};
+        },
+        options(folder),
+        [&](const RunProgress&, const Outcome* outcome) {
+            const double error = errors[outcome->point];
+            CHECK(outcome->scored.size() == 2); // the point has no area, and x is in no constraint
+            CHECK(outcome->scored.at("cycles") == 1e300 / 3);
+            CHECK((std::isfinite(error) ? outcome->scored.at("error") == error
+                                        : std::isnan(outcome->scored.at("error"))));
+            ++told;
+        });
+    CHECK(told == 4);
 }
 
 TEST_CASE("run: what failed before is counted where it is not tried again") {

@@ -266,7 +266,7 @@ int run_sweep_file(const SweepArguments& arguments) {
         *sampler,
         [&](const explore::Point& point) { return runner(point); },
         options,
-        [&](const explore::RunProgress& now, const explore::Record* /*record*/) { said(now); });
+        [&](const explore::RunProgress& now, const explore::Outcome* /*outcome*/) { said(now); });
     said.clear();
     SweepReport report =
         report_of(sweep,
