@@ -171,14 +171,13 @@ double hypervolume(const std::vector<Score>& scores, const Score& reference) {
 std::vector<Record>
 records_of(const Sweep& sweep, const std::filesystem::path& folder, const ReadOptions& options) {
     std::vector<Record> records;
-    for_each_record(folder, options, [&](const Record& record) {
-        const std::optional<PointId> id = point_of(sweep, record);
-        if (id) {
-            records.push_back(record);
-            records.back().id = *id;
-            records.back().axes = sweep.space.settings(*id);
+    for (Record& record : read_records(folder, options)) {
+        if (const std::optional<PointId> id = point_of(sweep, record)) {
+            record.id = *id;
+            record.axes = sweep.space.settings(*id);
+            records.push_back(std::move(record));
         }
-    });
+    }
     return records;
 }
 

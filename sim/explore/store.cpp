@@ -16,6 +16,7 @@
 #include <system_error>
 #include <unistd.h>
 #include <unordered_map>
+#include <utility>
 
 namespace npusim::explore {
 
@@ -120,15 +121,16 @@ class Index {
     Index(const fs::path& folder, const ReadOptions& options)
         : folder_(folder), options_(options) {}
 
-    void see(std::size_t place, const std::optional<Record>& record) {
+    /// Whether it is a line to take, unless a later one takes its place.
+    bool see(std::size_t place, const std::optional<Record>& record) {
         if (!record) {
             ++summary_.torn;
-            return;
+            return false;
         }
         versions_.insert(record->version);
         if (!counts(*record)) {
             ++summary_.others;
-            return;
+            return false;
         }
         const bool done = record->status == Status::Done;
         const auto [entry, is_new] = taken_.try_emplace(key_of(*record), Taken{place, done});
@@ -138,12 +140,13 @@ class Index {
                 entry->second = {place, done};
             }
         }
+        return entry->second.place == place;
     }
     [[nodiscard]] bool takes(std::size_t place, const Record& record) const {
         return counts(record) && taken_.at(key_of(record)).place == place;
     }
-    /// What was seen; refuses a mixture.
-    [[nodiscard]] ReadSummary summary() const {
+    /// Throws where versions were seen that are not wanted, or several.
+    void refuse_mixture() const {
         std::set<std::string> foreign = versions_;
         foreign.erase(
             options_.version.value_or(versions_.empty() ? std::string() : *versions_.begin()));
@@ -155,6 +158,9 @@ class Index {
                 *foreign.begin(),
                 options_.version.value_or(*versions_.begin())));
         }
+    }
+    /// What was seen.
+    [[nodiscard]] ReadSummary summary() const {
         ReadSummary summary = summary_;
         summary.records = taken_.size();
         return summary;
@@ -237,18 +243,30 @@ ReadSummary for_each_record(const fs::path& folder,
     each_line(files, [&](std::size_t place, const std::optional<Record>& record) {
         index.see(place, record);
     });
-    const ReadSummary summary = index.summary();
+    index.refuse_mixture();
     each_line(files, [&](std::size_t place, const std::optional<Record>& record) {
         if (record && index.takes(place, *record)) {
             use(*record);
         }
     });
-    return summary;
+    return index.summary();
 }
 
 std::vector<Record> read_records(const fs::path& folder, const ReadOptions& options) {
+    Index index(folder, options);
+    std::vector<std::pair<std::size_t, Record>> seen;
+    each_line(result_files(folder), [&](std::size_t place, std::optional<Record> record) {
+        if (index.see(place, record)) {
+            seen.emplace_back(place, *std::move(record));
+        }
+    });
+    index.refuse_mixture();
     std::vector<Record> records;
-    for_each_record(folder, options, [&](const Record& record) { records.push_back(record); });
+    for (auto& [place, record] : seen) {
+        if (index.takes(place, record)) {
+            records.push_back(std::move(record));
+        }
+    }
     return records;
 }
 

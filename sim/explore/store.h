@@ -83,7 +83,7 @@ ReadSummary for_each_record(const std::filesystem::path& folder,
                             const ReadOptions& options,
                             const std::function<void(const Record&)>& use);
 
-/// All of them at once.
+/// All of them at once. Each line is parsed once; for_each_record does it twice.
 std::vector<Record> read_records(const std::filesystem::path& folder, const ReadOptions& options);
 
 } // namespace npusim::explore

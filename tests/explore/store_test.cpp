@@ -26,10 +26,19 @@ record_of(std::uint64_t hash, Status status = Status::Done, const std::string& v
             .seconds = 0.25};
 }
 
+/// Of the records as for_each_record gives them; read_records gives the same.
 std::vector<std::uint64_t> hashes_in(const Folder& folder, const ReadOptions& options = {}) {
     std::vector<std::uint64_t> hashes;
-    for_each_record(
-        folder.path(), options, [&](const Record& record) { hashes.push_back(record.hash); });
+    std::vector<std::string> lines;
+    for_each_record(folder.path(), options, [&](const Record& record) {
+        hashes.push_back(record.hash);
+        lines.push_back(to_line(record));
+    });
+    std::vector<std::string> at_once;
+    for (const Record& record : read_records(folder.path(), options)) {
+        at_once.push_back(to_line(record));
+    }
+    CHECK(at_once == lines);
     return hashes;
 }
 
@@ -102,6 +111,29 @@ TEST_CASE("store: of records of one point the one that is done counts") {
     CHECK(records[0].status == Status::Done);
 }
 
+TEST_CASE(
+    "store: a record stands where its line does: of one point the first done, else the first") {
+    const Folder folder;
+    RecordFile a(folder.path(), "0");
+    RecordFile b(folder.path(), "1");
+    a.add(record_of(1, Status::Failed));
+    a.add(record_of(2, Status::Crashed));
+    a.add(record_of(3));
+    a.add(record_of(2, Status::Timeout));
+    b.add(record_of(4, Status::Failed));
+    b.add(record_of(1)); // comes after those of the first file
+    b.add(record_of(3));
+    b.add(record_of(1));
+    CHECK(hashes_in(folder) == std::vector<std::uint64_t>{2, 3, 4, 1});
+    const std::vector<Record> records = read_records(folder.path(), {});
+    REQUIRE(records.size() == 4);
+    CHECK(records[0].status == Status::Crashed);
+    CHECK(records[3].status == Status::Done);
+    const ReadSummary summary = for_each_record(folder.path(), {}, [](const Record&) {});
+    CHECK(summary.records == 4);
+    CHECK(summary.doubled == 4);
+}
+
 TEST_CASE("store: a torn line loses itself alone, and the next writer closes it") {
     const Folder folder;
     RecordFile(folder.path(), "0").add(record_of(1));
@@ -142,10 +174,12 @@ TEST_CASE("store: versions are not mixed silently") {
     CHECK_THROWS_WITH(hashes_in(folder, {"0.2"}),
                       Catch::Contains("holds results of version 0.1 beside those of 0.2; use "
                                       "another folder, or ask"));
+    CHECK_THROWS_AS(read_records(folder.path(), {"0.2"}), ConfigError);
     CHECK(hashes_in(folder, {"0.2", true}).empty());
     file.add(record_of(1, Status::Done, "0.2"));
     file.add(record_of(2, Status::Done, "0.2"));
     CHECK_THROWS_AS(hashes_in(folder), ConfigError);
+    CHECK_THROWS_AS(read_records(folder.path(), {}), ConfigError);
     CHECK(hashes_in(folder, {{}, true}).size() == 3);
     CHECK(hashes_in(folder, {"0.2", true}) == std::vector<std::uint64_t>{1, 2});
     CHECK(for_each_record(folder.path(), {"0.2", true}, [](const Record&) {}).others == 1);
