@@ -189,12 +189,12 @@ Study load_study(const std::filesystem::path& file) {
     io.finish();
     faults.throw_if_any();
 
-    const auto origins = config::collect_origins(root, file);
     const auto at = [&](const std::string& path, const auto& resolve) {
         try {
             resolve();
         } catch (const ConfigError& error) {
-            throw ConfigError(fmt::format("{}: {}: {}", origins.at(path), path, error.what()));
+            const std::string place = config::where(file, root.find_path(path)->origin);
+            throw ConfigError(fmt::format("{}: {}: {}", place, path, error.what()));
         }
     };
     for (std::size_t m = 0; m < study.methods.size(); ++m) {

@@ -210,9 +210,12 @@ class YamlWriter {
             const auto code = static_cast<unsigned char>(c);
             if (code < ' ') {
                 quoted += fmt::format("\\x{:02x}", code);
-            } else {
-                quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
+                continue;
             }
+            if (c == '"' || c == '\\') {
+                quoted += '\\';
+            }
+            quoted += c;
         }
         line(key, '"' + quoted + '"');
     }
@@ -272,7 +275,8 @@ class YamlWriter {
 
   private:
     void line(std::string_view key, std::string_view value) {
-        out_ += fmt::format("{:{}}{}:{}{}\n", "", indent_, key, value.empty() ? "" : " ", value);
+        out_.append(indent_, ' ').append(key).append(value.empty() ? ":" : ": ");
+        out_.append(value).append("\n");
     }
 
     std::string& out_;
@@ -542,8 +546,9 @@ const CubeFormat& HardwareConfig::cube_format(DType dtype) const {
 }
 
 std::string HardwareConfig::at(std::string_view key) const {
-    const auto origin = origins.find(key);
-    return origin == origins.end() ? std::string(key) : fmt::format("{}: {}", origin->second, key);
+    const YamlNode* node = source == nullptr ? nullptr : source->find_path(key);
+    return node == nullptr ? std::string(key)
+                           : fmt::format("{}: {}", where(file, node->origin), key);
 }
 
 namespace {
@@ -571,7 +576,8 @@ resolved(YamlNode root, const std::string& path, const std::vector<Override>& ov
     }
     faults.throw_if_any();
     hardware.buffers[static_cast<std::size_t>(Memory::Gm)].align_bytes = 1; // byte addressed
-    hardware.origins = collect_origins(root, path);
+    hardware.source = std::make_shared<const YamlNode>(std::move(root));
+    hardware.file = path;
     return hardware;
 }
 

@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -164,6 +163,8 @@ struct SyncConfig {
     std::int64_t cross_flag_ids = 0;
 };
 
+struct YamlNode;
+
 /// A whole chip, resolved and validated; immutable once loaded.
 struct HardwareConfig {
     std::string name;
@@ -181,8 +182,8 @@ struct HardwareConfig {
     GmConfig gm;
     SyncConfig sync;
     std::optional<TechnologyConfig> technology; ///< without it a run has no energy and no area
-    /// Where each key was written, by key path: "file:line:column" or "--set key=value".
-    std::map<std::string, std::string, std::less<>> origins;
+    std::shared_ptr<const YamlNode> source;     ///< what it was read from; null: no file
+    std::string file;                           ///< its path
 
     [[nodiscard]] const BufferConfig& buffer(Memory memory) const {
         return buffers[static_cast<std::size_t>(memory)];
@@ -191,8 +192,8 @@ struct HardwareConfig {
     [[nodiscard]] const LinkConfig* link(Memory from, Memory to) const;
     /// The cube's way with operands of `dtype`. Throws ConfigError where the chip has none.
     [[nodiscard]] const CubeFormat& cube_format(DType dtype) const;
-    /// "file:line:column: key", the head of a message about a value that is sound in itself but
-    /// does not suit what is to be run.
+    /// "file:line:column: key" or "--set key=value: key", the head of a message about a value that
+    /// is sound in itself but does not suit what is to be run.
     [[nodiscard]] std::string at(std::string_view key) const;
 };
 
@@ -201,8 +202,6 @@ struct Override {
     std::string key;
     std::string value;
 };
-
-struct YamlNode;
 
 /// A hardware file that has been read, to be resolved with different values.
 class HardwareFile {

@@ -291,29 +291,6 @@ std::optional<std::int64_t> parse_bytes(std::string_view text) {
     return parse_number<std::int64_t>(text);
 }
 
-/// The number in `node` if it parses and is allowed; otherwise a fault.
-template <class T, class Parse, class Show>
-std::optional<T> read_number(const YamlNode& node,
-                             const std::string& path,
-                             std::string_view wanted,
-                             Range<T> allowed,
-                             Parse parse,
-                             Show show,
-                             Faults& faults) {
-    const std::optional<T> value = node.quoted ? std::nullopt : parse(node.text);
-    if (value && *value >= allowed.min && *value <= allowed.max) {
-        return value;
-    }
-    faults.add(node.origin,
-               path,
-               fmt::format("got {}, {} (allowed: {}..{})",
-                           shown(node),
-                           value ? "out of range" : wanted,
-                           show(allowed.min),
-                           show(allowed.max)));
-    return std::nullopt;
-}
-
 template <class T> std::string show_number(T value) {
     return fmt::format("{}", value);
 }
@@ -360,26 +337,6 @@ std::string where(const std::string& file, const Origin& origin) {
                                                origin.line,
                                                origin.column)
                                  : origin.option;
-}
-
-std::map<std::string, std::string, std::less<>> collect_origins(const YamlNode& root,
-                                                                const std::string& file) {
-    std::map<std::string, std::string, std::less<>> origins;
-    const auto visit =
-        [&](const auto& self, const YamlNode& node, const std::string& path) -> void {
-        const std::string stem = path.empty() ? "" : path + '.';
-        if (!path.empty()) {
-            origins[path] = where(file, node.origin);
-        }
-        for (std::size_t i = 0; i < node.items.size(); ++i) {
-            const bool map = node.kind == YamlNode::Kind::Map;
-            self(self,
-                 node.items[i],
-                 stem + (map ? node.keys[i].text : item_name(node.items[i], i)));
-        }
-    };
-    visit(visit, root, "");
-    return origins;
 }
 
 void Faults::add(const Origin& origin, std::string_view path, std::string_view text) {
@@ -593,18 +550,18 @@ std::string format_bytes(std::int64_t bytes) {
 }
 
 std::string YamlReader::path_of(std::string_view key) const {
-    return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
+    std::string path = path_;
+    if (!path.empty()) {
+        path += '.';
+    }
+    return path.append(key);
 }
 
-bool YamlReader::is_kind(const YamlNode& node, YamlNode::Kind kind, const std::string& path) {
-    if (node.kind == kind) {
-        return true;
-    }
-    const std::string_view wanted = kind == YamlNode::Kind::Map        ? "a map of keys"
-                                    : kind == YamlNode::Kind::Sequence ? "a list"
-                                                                       : "a value";
-    faults_.add(node.origin, path, fmt::format("got {}, needs {}", shown(node), wanted));
-    return false;
+void YamlReader::wrong_kind(const YamlNode& node, YamlNode::Kind wanted, const std::string& path) {
+    const std::string_view needed = wanted == YamlNode::Kind::Map        ? "a map of keys"
+                                    : wanted == YamlNode::Kind::Sequence ? "a list"
+                                                                         : "a value";
+    faults_.add(node.origin, path, fmt::format("got {}, needs {}", shown(node), needed));
 }
 
 const YamlNode* YamlReader::get(std::string_view key, YamlNode::Kind kind) {
@@ -614,7 +571,36 @@ const YamlNode* YamlReader::get(std::string_view key, YamlNode::Kind kind) {
         faults_.add(map_.origin, path_of(key), "missing");
         return nullptr;
     }
-    return is_kind(*node, kind, path_of(key)) ? node : nullptr;
+    if (node->kind != kind) {
+        wrong_kind(*node, kind, path_of(key));
+        return nullptr;
+    }
+    return node;
+}
+
+template <class T, class Parse, class Show>
+void YamlReader::number(std::string_view key,
+                        T& out,
+                        std::string_view wanted,
+                        Range<T> allowed,
+                        Parse parse,
+                        Show show) {
+    const YamlNode* node = get(key, YamlNode::Kind::Scalar);
+    if (node == nullptr) {
+        return;
+    }
+    const std::optional<T> value = node->quoted ? std::nullopt : parse(node->text);
+    if (value && *value >= allowed.min && *value <= allowed.max) {
+        out = *value;
+        return;
+    }
+    faults_.add(node->origin,
+                path_of(key),
+                fmt::format("got {}, {} (allowed: {}..{})",
+                            shown(*node),
+                            value ? "out of range" : wanted,
+                            show(allowed.min),
+                            show(allowed.max)));
 }
 
 void YamlReader::text(std::string_view key, std::string& out, std::size_t max_length) {
@@ -629,16 +615,12 @@ void YamlReader::text(std::string_view key, std::string& out, std::size_t max_le
 }
 
 void YamlReader::integer(std::string_view key, std::int64_t& out, Range<std::int64_t> allowed) {
-    if (const YamlNode* node = get(key, YamlNode::Kind::Scalar)) {
-        out = read_number(*node,
-                          path_of(key),
-                          "needs a decimal integer",
-                          allowed,
-                          parse_number<std::int64_t>,
-                          show_number<std::int64_t>,
-                          faults_)
-                  .value_or(out);
-    }
+    number(key,
+           out,
+           "needs a decimal integer",
+           allowed,
+           parse_number<std::int64_t>,
+           show_number<std::int64_t>);
 }
 
 void YamlReader::cycles(std::string_view key, Cycles& out, Range<std::int64_t> allowed) {
@@ -648,29 +630,11 @@ void YamlReader::cycles(std::string_view key, Cycles& out, Range<std::int64_t> a
 }
 
 void YamlReader::real(std::string_view key, double& out, Range<double> allowed) {
-    if (const YamlNode* node = get(key, YamlNode::Kind::Scalar)) {
-        out = read_number(*node,
-                          path_of(key),
-                          "needs a decimal number",
-                          allowed,
-                          parse_number<double>,
-                          show_number<double>,
-                          faults_)
-                  .value_or(out);
-    }
+    number(key, out, "needs a decimal number", allowed, parse_number<double>, show_number<double>);
 }
 
 void YamlReader::bytes(std::string_view key, std::int64_t& out, Range<std::int64_t> allowed) {
-    if (const YamlNode* node = get(key, YamlNode::Kind::Scalar)) {
-        out = read_number(*node,
-                          path_of(key),
-                          "needs a size such as 192KiB",
-                          allowed,
-                          parse_bytes,
-                          format_bytes,
-                          faults_)
-                  .value_or(out);
-    }
+    number(key, out, "needs a size such as 192KiB", allowed, parse_bytes, format_bytes);
 }
 
 std::optional<std::size_t> YamlReader::choice_index(std::string_view key,
@@ -707,19 +671,17 @@ void YamlReader::at_least_one_of(std::span<const std::string_view> names) {
 
 void YamlReader::finish() {
     for (auto key = map_.keys.begin(); key != map_.keys.end(); ++key) {
-        const std::string path = path_of(shown(key->text));
+        const auto fault = [&](std::string_view text) {
+            faults_.add(key->origin, path_of(shown(key->text)), text);
+        };
         const auto first = std::ranges::find(map_.keys.begin(), key, key->text, &YamlKey::text);
         if (first != key) {
-            faults_.add(key->origin,
-                        path,
-                        fmt::format("duplicate key, first given in line {}", first->origin.line));
+            fault(fmt::format("duplicate key, first given in line {}", first->origin.line));
         } else if (key->text == "<<") {
-            faults_.add(key->origin, path, "merge keys are not supported, write the keys out");
+            fault("merge keys are not supported, write the keys out");
         } else if (std::ranges::find(known_, key->text) == known_.end()) {
             const bool short_enough = key->text.size() <= kMaxShownLength;
-            faults_.add(key->origin,
-                        path,
-                        "unknown key" + (short_enough ? did_you_mean(key->text, known_) : ""));
+            fault("unknown key" + (short_enough ? did_you_mean(key->text, known_) : ""));
         }
     }
 }

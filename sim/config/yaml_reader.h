@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -54,10 +53,6 @@ std::string item_name(const YamlNode& item, std::size_t index);
 
 /// "file:line:column", or the option for a value from the command line.
 std::string where(const std::string& file, const Origin& origin);
-
-/// `where` of every node under `root`, by key path.
-std::map<std::string, std::string, std::less<>> collect_origins(const YamlNode& root,
-                                                                const std::string& file);
 
 /// Collects what is wrong with a file, so that all of it can be reported at once.
 class Faults {
@@ -175,9 +170,11 @@ class YamlReader {
             const YamlNode& item = sequence->items[i];
             const std::string path = path_of(key) + '.' + item_name(item, i);
             T& element = out.emplace_back();
-            if (is_kind(item, YamlNode::Kind::Map, path)) {
-                read_map(item, path, [&](YamlReader& io) { describe(io, element); });
+            if (item.kind != YamlNode::Kind::Map) {
+                wrong_kind(item, YamlNode::Kind::Map, path);
+                continue;
             }
+            read_map(item, path, [&](YamlReader& io) { describe(io, element); });
         }
     }
     /// Reports the keys that nothing read and the keys given twice.
@@ -199,7 +196,15 @@ class YamlReader {
     void at_least_one_of(std::span<const std::string_view> names);
     [[nodiscard]] std::string path_of(std::string_view key) const;
     const YamlNode* get(std::string_view key, YamlNode::Kind kind);
-    bool is_kind(const YamlNode& node, YamlNode::Kind kind, const std::string& path);
+    void wrong_kind(const YamlNode& node, YamlNode::Kind wanted, const std::string& path);
+    /// Leaves `out` alone where there is a fault.
+    template <class T, class Parse, class Show>
+    void number(std::string_view key,
+                T& out,
+                std::string_view wanted,
+                Range<T> allowed,
+                Parse parse,
+                Show show);
     std::optional<std::size_t> choice_index(std::string_view key,
                                             std::span<const std::string_view> names);
 
