@@ -2,6 +2,7 @@
 #include "sim/app/job.h"
 
 #include "sim/base/error.h"
+#include "sim/base/hash.h"
 #include "sim/functional/memory.h"
 #include "sim/functional/program_order.h"
 #include "sim/model/simulation.h"
@@ -14,15 +15,6 @@
 namespace npusim::app {
 
 namespace {
-
-/// FNV-1a, 64 bits.
-std::string hash_of(const std::string& text) {
-    std::uint64_t hash = 0xCBF29CE484222325U;
-    for (const char c : text) {
-        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
-    }
-    return fmt::format("{:016x}", hash);
-}
 
 std::string identity(const config::HardwareConfig& hardware,
                      const KernelRequest& request,
@@ -225,7 +217,7 @@ Result run(const config::HardwareConfig& hardware,
     result.statistics = statistics.result();
     result.energy = physical::energy_of(result.statistics, hardware);
     result.area = physical::area_of(hardware);
-    result.config_hash = hash_of(identity(hardware, request, problem));
+    result.config_hash = fmt::format("{:016x}", hash_text(identity(hardware, request, problem)));
     result.peak_gflops = cube_peak_gflops(hardware, problem.dtype);
     result.peak_gbps = hardware.gm.hbm_bytes_per_cycle * hardware.clock_mhz * 1e-3;
     if (functional) {
