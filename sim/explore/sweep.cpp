@@ -16,9 +16,10 @@ namespace {
 constexpr std::string_view kHardware = "hardware.";
 constexpr std::string_view kHardwareFile = "hardware";
 
-std::optional<Value> find_in(const Settings& settings, std::string_view key) {
+/// The value of a key, or nullptr.
+const Value* find_in(const Settings& settings, std::string_view key) {
     const auto found = settings.find(key);
-    return found == settings.end() ? std::nullopt : std::optional(found->second);
+    return found == settings.end() ? nullptr : &found->second;
 }
 
 bool all_hold(const std::vector<Expression>& constraints, const Lookup& lookup) {
@@ -73,23 +74,27 @@ std::optional<PointId> Sweep::find(const Settings& axes) const {
 std::uint64_t Sweep::hash(PointId id) const {
     const Settings axes = space.settings(id);
     const BaseHardware& changed = base_of(axes);
-    Settings expanded = job;
+    std::map<std::string_view, const Value*> expanded;
+    for (const auto& [key, value] : job) {
+        expanded[key] = &value;
+    }
     for (const auto& [key, value] : axes) {
-        if (key != kHardwareFile && find_in(changed.settings, key) != value) {
-            expanded[key] = value;
+        const Value* unchanged = find_in(changed.settings, key);
+        if (key != kHardwareFile && (unchanged == nullptr || *unchanged != value)) {
+            expanded[key] = &value;
         }
     }
     std::uint64_t hash = changed.hash;
     for (const auto& [key, value] : expanded) {
-        hash = hash_text(fmt::format("{}={}\n", key, to_text(value)), hash);
+        hash = hash_text("\n", hash_text(to_text(*value), hash_text("=", hash_text(key, hash))));
     }
     return hash;
 }
 
 std::optional<Value> Sweep::setting_of(std::string_view key, const Settings& axes) const {
     for (const Settings* settings : {&axes, &job, &base_of(axes).settings}) {
-        if (std::optional<Value> value = find_in(*settings, key)) {
-            return value;
+        if (const Value* value = find_in(*settings, key)) {
+            return *value;
         }
     }
     return std::nullopt;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -62,6 +63,7 @@ struct Evaluator {
 /// A hardware file that points change.
 struct BaseHardware {
     std::string file;
+    std::shared_ptr<const config::HardwareFile> content{};
     Settings settings;      ///< "hardware.*"
     std::uint64_t hash = 0; ///< of all of it, resolved
 };

@@ -179,9 +179,9 @@ class SweepReader {
                               base.file));
             faults_.throw_if_any();
         }
-        const config::HardwareFile file(base.file);
-        base.hash = hash_text(to_yaml(file.with(sweep_.hardware_changes)));
-        YamlNode tree = file.tree();
+        base.content = std::make_shared<const config::HardwareFile>(base.file);
+        base.hash = hash_text(to_yaml(base.content->with(sweep_.hardware_changes)));
+        YamlNode tree = base.content->tree();
         for (const Override& change : sweep_.hardware_changes) {
             config::apply_override(tree, change.key, change.value, faults_);
         }

@@ -260,7 +260,8 @@ int run_sweep_file(const SweepArguments& arguments) {
     const auto sampler =
         explore::shard_sampler(explore::make_sampler(sweep, std::cin, std::cout), sweep, shard);
     PointRunner runner(sweep);
-    SweepProgress said(expected_points(sweep, shard), arguments.quiet);
+    SweepProgress said(arguments.quiet ? std::nullopt : expected_points(sweep, shard),
+                       arguments.quiet);
     const explore::RunProgress progress = explore::run_sweep(
         sweep,
         *sampler,

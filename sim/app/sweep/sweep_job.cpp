@@ -419,9 +419,9 @@ LayerOptions layer_options(const Settings& job) {
 }
 
 PointRunner::PointRunner(const explore::Sweep& sweep) {
-    files_.emplace(sweep.base.file, sweep.base.file);
+    files_.emplace(sweep.base.file, sweep.base.content);
     for (const auto& entry : sweep.bases) {
-        files_.emplace(entry.second.file, entry.second.file);
+        files_.emplace(entry.second.file, entry.second.content);
     }
 }
 

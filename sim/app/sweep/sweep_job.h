@@ -47,7 +47,7 @@ bool is_inverse(const explore::Settings& job);
 /// the same.
 class PointRunner {
   public:
-    /// `sweep` must outlive it. Throws ConfigError.
+    /// `sweep` must outlive it.
     explicit PointRunner(const explore::Sweep& sweep);
 
     /// Throws ConfigError and ModelError where the point cannot run.
@@ -55,7 +55,7 @@ class PointRunner {
 
     /// The parts of it.
     [[nodiscard]] config::HardwareConfig hardware_of(const explore::Point& point) const {
-        return files_.at(point.hardware_file).with(point.hardware);
+        return files_.at(point.hardware_file)->with(point.hardware);
     }
     /// Good until the next call.
     Workload workload_of(const JobOptions& options);
@@ -73,7 +73,7 @@ class PointRunner {
         OperatorTimer timer{hardware};
     };
 
-    std::map<std::string, config::HardwareFile> files_;
+    std::map<std::string, std::shared_ptr<const config::HardwareFile>> files_;
     std::map<std::string, std::unique_ptr<LoadedInput>> inputs_;          ///< by their options
     std::unordered_map<std::uint64_t, explore::Results> done_;            ///< by all they depend on
     std::unordered_map<std::uint64_t, std::unique_ptr<TimedChip>> chips_; ///< by their settings
