@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <spdlog/spdlog.h>
@@ -45,7 +46,8 @@ pass_on() {
 }
 trap pass_on TERM
 
-"$NPUSIM" sweep "$FILE" -o "$FOLDER" -j "$CORES" --shard "$SLURM_ARRAY_TASK_ID/$SHARDS" --resume &
+"$NPUSIM" sweep "$FILE" -o "$FOLDER" -j "$CORES" --shard "$SLURM_ARRAY_TASK_ID/$SHARDS" --resume \
+    "${WORDS[@]}" &
 
 # A signal ends wait before npusim has ended; then it has to be waited for again.
 status=
@@ -98,6 +100,9 @@ void check(const SlurmJob& job) {
         throw ConfigError(fmt::format(
             "-o {}: (allowed: a path without backslashes, which Slurm bends in names of logs)",
             job.folder.string()));
+    }
+    for (const std::string& word : job.words) {
+        check_one_line("a word for npusim sweep,", word);
     }
     for (const std::string& option : job.options) {
         check_one_line("--option", option);
@@ -297,6 +302,9 @@ std::string batch_script(const SlurmJob& job) {
     }
     script +=
         fmt::format("SHARDS={}\nCORES={}\nRESTARTS={}\n", job.shards, job.cores, job.restarts);
+    std::vector<std::string> words;
+    std::ranges::transform(job.words, std::back_inserter(words), shell_quoted);
+    script += fmt::format("WORDS=({})\n", fmt::join(words, " "));
     return script.append(kBody);
 }
 

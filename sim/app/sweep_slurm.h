@@ -24,6 +24,7 @@ struct SlurmJob {
     std::string partition;
     std::string account;
     std::vector<std::string> options; ///< more for sbatch, such as `--qos=long`, as they are
+    std::vector<std::string> words;   ///< more for `npusim sweep`, such as `--timeout`, `60`
     int restarts = 20;                ///< a task that is interrupted more often gives up
 };
 

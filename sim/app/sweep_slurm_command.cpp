@@ -12,6 +12,8 @@
 #include <memory>
 #include <regex>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace npusim::app {
 
@@ -21,6 +23,9 @@ namespace fs = std::filesystem;
 
 struct SlurmArguments {
     SlurmJob job;
+    std::vector<std::string> sets;
+    std::string timeout;
+    std::string point_memory;
     bool submit = false;
     bool wait = false;
 };
@@ -32,8 +37,24 @@ void check_time(const std::string& time) {
     }
 }
 
+/// What every task hands on to `npusim sweep`.
+std::vector<std::string> words_of(const SlurmArguments& arguments) {
+    std::vector<std::string> words;
+    for (const std::string& set : arguments.sets) {
+        words.insert(words.end(), {"--set", set});
+    }
+    for (const auto& [option, value] : {std::pair{"--timeout", arguments.timeout},
+                                        std::pair{"--memory", arguments.point_memory}}) {
+        if (!value.empty()) {
+            words.insert(words.end(), {option, value});
+        }
+    }
+    return words;
+}
+
 /// The job with what the line leaves open.
-SlurmJob completed(SlurmJob job) {
+SlurmJob completed(const SlurmArguments& arguments) {
+    SlurmJob job = arguments.job;
     if (!fs::is_regular_file(job.file)) {
         throw ConfigError(fmt::format("{}: no such file", job.file.string()));
     }
@@ -41,6 +62,7 @@ SlurmJob completed(SlurmJob job) {
     if (job.folder.empty()) {
         job.folder = default_results(job.file);
     }
+    job.words = words_of(arguments);
     job.program = fs::read_symlink("/proc/self/exe");
     job.file = fs::absolute(job.file).lexically_normal();
     job.folder = fs::absolute(job.folder).lexically_normal();
@@ -48,7 +70,7 @@ SlurmJob completed(SlurmJob job) {
 }
 
 int run_slurm(const SlurmArguments& arguments) {
-    const SlurmJob job = completed(arguments.job);
+    const SlurmJob job = completed(arguments);
     if (!arguments.submit) {
         print(batch_script(job));
         return kDone;
@@ -86,6 +108,14 @@ std::function<int()> add_sweep_slurm(CLI::App& sweep) {
         .add_option(
             "--option", job.options, "one more option of sbatch: --option=--qos=long; repeatable")
         ->allow_extra_args(false);
+    command.add_option("--set",
+                       arguments->sets,
+                       "override a key of the sweep file or of its base hardware: key=value; "
+                       "repeatable");
+    command.add_option("--timeout", arguments->timeout, "seconds for a point")
+        ->check(CLI::Range(0.0, 1e9));
+    command.add_option("--point-memory", arguments->point_memory, "memory for a point, GiB")
+        ->check(CLI::Range(0.0, 1e6));
     CLI::Option* submits =
         command.add_flag("--submit", arguments->submit, "hand it to sbatch; print the job's id");
     command.add_flag("--wait", arguments->wait, "then wait for the end of the job")->needs(submits);
@@ -93,7 +123,8 @@ std::function<int()> add_sweep_slurm(CLI::App& sweep) {
         "Examples:\n"
         "  npusim sweep slurm sweep.yaml --shards 8 -j 16 -o out/sweep > sweep.sbatch\n"
         "  npusim sweep slurm sweep.yaml --shards 8 --time 04:00:00 --option=--qos=long "
-        "--submit\n\n"
+        "--submit\n"
+        "  npusim sweep slurm sweep.yaml --shards 8 --set job.chunk=64 --timeout 60 --submit\n\n"
         "A task that is preempted or reaches its time limit goes back into the queue and goes on\n"
         "where it was. The same line again evaluates what is missing. Interrupting --wait leaves\n"
         "the job in the queue.\n\n"

@@ -197,6 +197,7 @@ TEST_CASE("bash takes the script, and npusim gets its words whatever is in the p
     const Programs programs;
     SlurmJob job = job_in(programs.folder() / "it's a \"$HOME\" # folder");
     job.options = {"--comment='; exit 1'"};
+    job.words = {"--set", "job.kernel=it's; \"$HOME\"", "--timeout", "60"};
     CHECK(run_program({"bash", "-n"}, batch_script(job))->err.empty());
     fs::create_directories(job.folder);
     programs.add("npusim", R"(printf '%s\n' "$@"; exit 1)");
@@ -204,7 +205,8 @@ TEST_CASE("bash takes the script, and npusim gets its words whatever is in the p
     fs::rename(programs.folder() / "npusim", job.program);
 
     const ProgramOutcome outcome = run_task(job, 0);
-    CHECK(outcome.out == fmt::format("sweep\n{}\n-o\n{}\n-j\n2\n--shard\n2/3\n--resume\n",
+    CHECK(outcome.out == fmt::format("sweep\n{}\n-o\n{}\n-j\n2\n--shard\n2/3\n--resume\n"
+                                     "--set\njob.kernel=it's; \"$HOME\"\n--timeout\n60\n",
                                      job.file.string(),
                                      job.folder.string()));
     CHECK(outcome.err.empty());
