@@ -28,8 +28,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
-constexpr std::size_t kQueue = 16;      ///< tasks a worker may have where they are short
-constexpr double kShortSeconds = 0.005; ///< a task that is shorter is over before the next arrives
+constexpr std::size_t kQueue = 16;     ///< tasks a worker may have
+constexpr double kQueueSeconds = 0.05; ///< of work that a worker has at hand
 
 [[noreturn]] void fail(std::string_view what) {
     throw ModelError(fmt::format("{}: {}", what, std::strerror(errno)));
@@ -331,11 +331,13 @@ class Pool::Workers {
         });
     }
 
-    /// Tasks a worker should have: the one it is at, and more where they are short.
+    /// Tasks a worker should have: the one it is at, and more where they are short, so that it
+    /// does not wait for the next to arrive.
     [[nodiscard]] std::size_t depth() const {
-        const bool are_short =
-            answered_ > 0 && busy_seconds_ < kShortSeconds * static_cast<double>(answered_);
-        return are_short ? kQueue : 1;
+        const double tasks = kQueueSeconds * static_cast<double>(answered_) / busy_seconds_;
+        return answered_ == 0 || tasks < 1
+                   ? 1
+                   : static_cast<std::size_t>(std::min(tasks, static_cast<double>(kQueue)));
     }
 
     void hand_over(std::uint64_t task) {

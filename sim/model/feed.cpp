@@ -37,10 +37,13 @@ bool Feed::fetch(isa::Block& block) {
     return true;
 }
 
-std::uint64_t Feed::hash(const isa::Block& block) {
+/// Goes through a block that follows; its hash if the program is watched, else 0.
+std::uint64_t Feed::see(const isa::Block& block) {
     StateHash hash;
     for (const isa::Instruction& instruction : block) {
-        turns_ahead_.add_to(hash, instruction);
+        if (watching_) {
+            turns_ahead_.add_to(hash, instruction);
+        }
         turns_ahead_.see(instruction);
         if (const isa::Tile* tile = written_by(instruction)) {
             isa::Tile& before = written_[std::holds_alternative<isa::Copy>(instruction) ? 0 : 1];
@@ -48,7 +51,7 @@ std::uint64_t Feed::hash(const isa::Block& block) {
             before = *tile;
         }
     }
-    return hash.value();
+    return watching_ ? hash.value() : 0;
 }
 
 /// Makes what was drawn the block at hand.
@@ -64,11 +67,11 @@ const isa::Block* Feed::next() {
         give(drawn_.front());
         hash_of_block = drawn_.front().hash;
         drawn_.pop_front();
-    } else if (!fetch(block_)) {
-        return nullptr;
-    } else if (watching_) {
-        hash_of_block = hash(block_);
+    } else if (fetch(block_)) {
+        hash_of_block = see(block_);
         turns_ = turns_ahead_;
+    } else {
+        return nullptr;
     }
     if (watching_) {
         lap_.push_back(hash_of_block);
@@ -79,11 +82,9 @@ const isa::Block* Feed::next() {
 
 void Feed::watch() {
     // The block at hand ends the lap before, and so it will this one.
-    lap_.assign(1, watching_ ? lap_.back() : hash(block_));
+    lap_.assign(1, watching_ ? lap_.back() : 0);
     lap_size_ = 0;
-    if (!std::exchange(watching_, true)) {
-        turns_ = turns_ahead_;
-    }
+    watching_ = true;
 }
 
 bool Feed::draw() {
@@ -99,7 +100,7 @@ bool Feed::draw() {
         if (!fetch(block)) {
             return false;
         }
-        const std::uint64_t hash_of_block = hash(block);
+        const std::uint64_t hash_of_block = see(block);
         drawn_.push_back({std::move(block), hash_of_block, turns_ahead_});
         if (hash_of_block != lap_[i]) {
             return false;

@@ -26,7 +26,7 @@ class Feed {
 
     /// The next block; nullptr at the end. Valid until the next call.
     const isa::Block* next();
-    /// Hash of the block that was given last, of those since watch().
+    /// Hash of the block that was given last; 0 if that was before watch().
     [[nodiscard]] std::uint64_t last() const { return lap_.empty() ? 0 : lap_.back(); }
 
     /// Flags up to the end of the block that was given last.
@@ -55,7 +55,7 @@ class Feed {
 
   private:
     bool fetch(isa::Block& block);
-    std::uint64_t hash(const isa::Block& block);
+    std::uint64_t see(const isa::Block& block);
     const isa::Block* give(Drawn& drawn);
 
     isa::Program program_;

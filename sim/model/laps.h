@@ -27,7 +27,7 @@ namespace npusim::model {
 ///
 /// Moments to compare are those at which one pipe of one core, the marker, has been served by GM.
 /// First only the times of that core are looked at; where they come back, a lap is watched as a
-/// whole, which takes half as long again as not watching.
+/// whole. That costs time, so it is done for nothing ever more seldom.
 class Laps {
   public:
     using Cores = std::vector<std::unique_ptr<Core>>;
@@ -78,7 +78,7 @@ class Laps {
     bool marked_ = false; ///< in this cycle
     enum class Phase : std::uint8_t {
         Looking,  ///< at the times of the marker
-        Watching, ///< programs, to know whose flags are whose turn
+        Watching, ///< programs, until the blocks at hand are known
         Lap,      ///< of the chip, perhaps
     };
     Phase phase_ = Phase::Looking;
