@@ -199,11 +199,10 @@ Result run(const config::HardwareConfig& hardware,
 
     observe::StatisticsCollector statistics;
     observers.push_back(&statistics);
-    const model::Job job{[&](isa::CoreId core) { return plan->program(core); },
-                         functional ? &gm : nullptr,
-                         functional ? &numerics : nullptr,
-                         {},
-                         workload.exact};
+    const model::Job job{.program = [&](isa::CoreId core) { return plan->program(core); },
+                         .gm = functional ? &gm : nullptr,
+                         .numerics = functional ? &numerics : nullptr,
+                         .exact = workload.exact};
     model::simulate(hardware, job, observers);
 
     Result result;

@@ -18,7 +18,7 @@ observe::RunStatistics simulate(const config::HardwareConfig& hardware,
     observe::StatisticsCollector statistics;
     observers.push_back(&statistics);
     const model::Job job{
-        [&](isa::CoreId core) { return op.program(core); }, gm, nullptr, {}, exact};
+        .program = [&](isa::CoreId core) { return op.program(core); }, .gm = gm, .exact = exact};
     model::simulate(hardware, job, observers);
     return statistics.result();
 }

@@ -94,7 +94,7 @@ struct NotYaml {
 /// The parser's events, one after the other.
 class Events {
   public:
-    explicit Events(const std::string& text) {
+    explicit Events(const std::string& text) : text_(text) {
         if (yaml_parser_initialize(&parser_) == 0) {
             throw std::bad_alloc();
         }
@@ -114,14 +114,27 @@ class Events {
     const yaml_event_t& next() {
         yaml_event_delete(&event_);
         if (yaml_parser_parse(&parser_, &event_) == 0) {
-            const bool has_mark = parser_.error != YAML_READER_ERROR;
-            throw NotYaml{origin_of(has_mark ? parser_.problem_mark : parser_.mark),
+            if (parser_.error ==
+                YAML_READER_ERROR) { // of which the parser has not come to the place
+                throw NotYaml{origin_at(parser_.problem_offset),
+                              fmt::format("{} (the file must be text in UTF-8)", parser_.problem)};
+            }
+            throw NotYaml{origin_of(parser_.problem_mark),
                           parser_.problem == nullptr ? "out of memory" : parser_.problem};
         }
         return event_;
     }
 
   private:
+    [[nodiscard]] Origin origin_at(std::size_t offset) const {
+        const std::string_view before = std::string_view(text_).substr(0, offset);
+        const std::size_t line = before.rfind('\n') + 1; // npos + 1 is 0
+        return {static_cast<int>(std::ranges::count(before, '\n')) + 1,
+                static_cast<int>(before.size() - line) + 1,
+                {}};
+    }
+
+    const std::string& text_;
     yaml_parser_t parser_{};
     yaml_event_t event_{};
 };
@@ -170,7 +183,8 @@ class TreeBuilder {
         std::string text(reinterpret_cast<const char*>(scalar.value), scalar.length);
         YamlNode node{.origin = origin_of(event.start_mark)};
         node.quoted = scalar.style != YAML_PLAIN_SCALAR_STYLE;
-        if (node.quoted || (!text.empty() && text != "~" && text != "null")) {
+        constexpr std::array<std::string_view, 5> nulls{"", "~", "null", "Null", "NULL"};
+        if (node.quoted || std::ranges::find(nulls, text) == nulls.end()) {
             node.kind = YamlNode::Kind::Scalar;
             node.text = std::move(text);
         }

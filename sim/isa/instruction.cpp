@@ -412,7 +412,8 @@ void check_op(const ScalarStore& op, const Checker& checker) {
 
 void add_tile(StateHash& hash, const Tile& tile) {
     constexpr int half = 32; // of a number: no tile has as many rows or bytes in a row
-    hash.add(tile.memory == Memory::Gm ? 0 : tile.address);
+    hash.add(tile.memory == Memory::Gm ? static_cast<std::int64_t>(tile.address < 0)
+                                       : tile.address);
     hash.add(tile.rows << half | tile.cols);
     hash.add(tile.stride_bytes << half | static_cast<std::int64_t>(tile.memory) << 8 |
              static_cast<std::int64_t>(tile.dtype));
@@ -423,7 +424,7 @@ template <class Op> void add_settings(StateHash& hash, const Op& op) {
     if constexpr (requires { op.bypass; }) {
         hash.add(op.cold * 4 + op.transpose * 2 + op.bypass);
     } else if constexpr (requires { op.cold; }) {
-        hash.add(op.cold);
+        hash.add(op.cold * 2 + static_cast<int>(std::isfinite(op.scale)));
     } else if constexpr (requires { op.accumulate; }) {
         hash.add(op.accumulate);
     } else if constexpr (std::is_same_v<Op, SetFlag> || std::is_same_v<Op, WaitFlag>) {

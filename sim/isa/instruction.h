@@ -52,8 +52,8 @@ Pipe pipe_of(const Instruction& instruction, const config::HardwareConfig& hardw
 const Tile* gm_side(const Instruction& instruction);
 Tile* gm_side(Instruction& instruction);
 
-/// Adds all that an instruction's time depends on but the addresses of what is in GM and the ids of
-/// flags.
+/// Adds all that an instruction's time depends on, and whether it is legal, but the addresses of
+/// what is in GM and the ids of flags.
 void add_to(StateHash& hash, const Instruction& instruction);
 
 /// Checks shapes, dtypes, alignment, capacity and flag ranges. Throws ProgramError naming the key

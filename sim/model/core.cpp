@@ -58,7 +58,7 @@ void Core::wake() {
         for (; !crossings_.empty() && crossings_.front().at <= now(); crossings_.pop_front()) {
             const Crossing& crossing = crossings_.front();
             flags_.raise_cross(crossing.id, {crossing.at, crossing.number});
-            reached_ = std::max(reached_, crossing.at);
+            reached_ = std::max(reached_, crossing.at + passed_);
             unsettled_ = ~0U; // any pipe may wait for it
         }
         if (!crossings_.empty()) {
@@ -314,6 +314,7 @@ void Core::served(Pipe pipe, const timing::GmTraffic& traffic, timing::GmServer:
 void Core::look_ahead() {
     try {
         run();
+        account(); // what is not in spans yet would grow from lap to lap
     } catch (...) {
         host_.fail();
     }
@@ -331,9 +332,9 @@ Moment Core::moment(Cycles now) const {
 void Core::add_times(StateHash& hash, Cycles now) const {
     const Moment moment = this->moment(now);
     hash.add(moment.from_now(local_));
-    hash.add((local_ - accounted_).count());
     hash.add((std::max(vector_warm_until_, moment.least - Cycles{1}) - now).count());
-    hash.add(release_ ? moment.from_now(*release_) : -1);
+    hash.add(release_.has_value());
+    hash.add(release_ ? moment.from_now(*release_) : 0);
     for (const Crossing& crossing : crossings_) {
         hash.add(moment.from_now(crossing.at));
     }
@@ -373,7 +374,8 @@ void Core::add_sides(GmSides& sides,
                      const isa::Instruction* end) const {
     for (const isa::Instruction* at = begin; at != end; ++at) {
         if (const isa::Tile* tile = isa::gm_side(*at)) {
-            sides[static_cast<std::size_t>(isa::pipe_of(*at, hardware_))].push_back(tile->address);
+            sides[static_cast<std::size_t>(isa::pipe_of(*at, hardware_))].next.push_back(
+                tile->address);
         }
     }
 }
@@ -384,7 +386,7 @@ GmSides Core::gm_sides() {
         if (pipe != nullptr) {
             pipe->each_under_way([&](const isa::Instruction& instruction) {
                 if (const isa::Tile* tile = isa::gm_side(instruction)) {
-                    sides[static_cast<std::size_t>(pipe->pipe())].push_back(tile->address);
+                    sides[static_cast<std::size_t>(pipe->pipe())].next.push_back(tile->address);
                 }
             });
         }
@@ -408,13 +410,20 @@ void Core::pass_lap() {
     }
 }
 
-void Core::catch_up(const GmSides& sides, const timing::FlagTurns& then) {
+void Core::catch_up(const GmSides& sides, const timing::FlagTurns& then, Cycles cycles) {
+    passed_ += cycles;
+    if (finished()) { // its end may be known long before it comes
+        return;
+    }
+    reached_ += cycles;
     flags_.turn(then, feed_.turns());
     for (const auto& pipe : units_) {
         if (pipe == nullptr) {
             continue;
         }
-        auto next = sides[static_cast<std::size_t>(pipe->pipe())].begin();
+        const GmSide& side = sides[static_cast<std::size_t>(pipe->pipe())];
+        pipe->put_last_gm_side(side.last);
+        auto next = side.next.begin();
         pipe->each_under_way([&](isa::Instruction& instruction) {
             feed_.turns().turn(instruction, then);
             if (isa::Tile* tile = isa::gm_side(instruction)) {
@@ -425,7 +434,7 @@ void Core::catch_up(const GmSides& sides, const timing::FlagTurns& then) {
 }
 
 void Core::apply(const isa::Instruction& instruction, Cycles at) {
-    reached_ = std::max(reached_, at);
+    reached_ = std::max(reached_, at + passed_);
     if (const auto* set = std::get_if<isa::SetFlag>(&instruction)) {
         const std::uint64_t number = next_raise();
         flags_.raise(set->from, set->to, set->id, {at, number});

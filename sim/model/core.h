@@ -68,8 +68,12 @@ struct CoreSetup {
     Effects* effects = nullptr;             ///< where its data change
 };
 
-/// Where transfers of GM go there, in order, by pipe.
-using GmSides = std::array<std::deque<std::int64_t>, kPipeCount>;
+/// Where the transfers of a pipe go in GM.
+struct GmSide {
+    std::deque<std::int64_t> next; ///< in order
+    std::int64_t last = 0;         ///< before these
+};
+using GmSides = std::array<GmSide, kPipeCount>;
 
 /// One instruction stream: a dispatcher (the scalar unit), its pipes, flags and local buffers.
 ///
@@ -95,7 +99,7 @@ class Core : public sc_core::sc_module {
     /// Lets the core go on behind its SyncAll at `at`.
     void release(Cycles at);
     [[nodiscard]] bool finished() const;
-    /// When the last thing known to happen in this core happens.
+    /// When the last thing known to happen in this core happens, laps that were passed included.
     [[nodiscard]] Cycles reached() const { return reached_; }
     /// One line per pipe: what it waits for and who should set it.
     [[nodiscard]] std::string report() const;
@@ -118,8 +122,8 @@ class Core : public sc_core::sc_module {
     /// Goes on to the end of a lap whose blocks have been drawn.
     void pass_lap();
     /// Gives its pipes what they would have after the laps that were passed since `then`: `sides`
-    /// and the flags of these turns.
-    void catch_up(const GmSides& sides, const timing::FlagTurns& then);
+    /// and the flags of these turns. The laps took `cycles`.
+    void catch_up(const GmSides& sides, const timing::FlagTurns& then, Cycles cycles);
 
     // What its pipes need of it.
 
@@ -182,6 +186,7 @@ class Core : public sc_core::sc_module {
     Cycles local_;     ///< the dispatcher's own time
     Cycles accounted_; ///< up to here the dispatcher's time is in spans
     Cycles reached_;
+    Cycles passed_; ///< in laps
     std::optional<Pipe> waits_for_room_;
     const isa::Instruction* held_by_ = nullptr; ///< what the scalar unit waits at
     Cycles vector_warm_until_{-1};

@@ -114,6 +114,7 @@ const isa::Block* Feed::pass() {
         return nullptr;
     }
     for (Drawn& drawn : drawn_) {
+        block_.clear();
         spare_.push_back(std::move(block_));
         give(drawn);
     }

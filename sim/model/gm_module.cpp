@@ -88,7 +88,7 @@ bool GlobalMemoryModule::see_again(const std::vector<Served>& lap, std::vector<G
     for (const Served& served : lap) {
         const auto pipe = static_cast<std::size_t>(served.pipe);
         timing::GmTraffic traffic = served.traffic;
-        traffic.tile.address = sides[served.core][pipe][seen[served.core][pipe]++];
+        traffic.tile.address = sides[served.core][pipe].next[seen[served.core][pipe]++];
         const timing::L2Cache::Traffic& past = foreseen_.emplace_back(server_.past_l2(traffic));
         if (past != served.past) {
             return false;
@@ -97,9 +97,12 @@ bool GlobalMemoryModule::see_again(const std::vector<Served>& lap, std::vector<G
     foreseen_.clear();
     for (std::size_t core = 0; core < sides.size(); ++core) {
         for (std::size_t pipe = 0; pipe < kPipeCount; ++pipe) {
-            auto& of_pipe = sides[core][pipe];
-            of_pipe.erase(of_pipe.begin(),
-                          of_pipe.begin() + static_cast<std::ptrdiff_t>(seen[core][pipe]));
+            GmSide& side = sides[core][pipe];
+            if (const std::size_t count = seen[core][pipe]; count > 0) {
+                side.last = side.next[count - 1];
+                side.next.erase(side.next.begin(),
+                                side.next.begin() + static_cast<std::ptrdiff_t>(count));
+            }
         }
     }
     return true;
@@ -108,7 +111,8 @@ bool GlobalMemoryModule::see_again(const std::vector<Served>& lap, std::vector<G
 void GlobalMemoryModule::put_gm_sides(std::size_t core, const GmSides& sides) {
     for (Request& request : requests_) {
         if (request.core_index == core) { // the first that its pipe has to be served
-            request.traffic.tile.address = sides[static_cast<std::size_t>(request.pipe)].front();
+            request.traffic.tile.address =
+                sides[static_cast<std::size_t>(request.pipe)].next.front();
         }
     }
 }

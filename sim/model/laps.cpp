@@ -18,9 +18,12 @@ constexpr std::size_t kLeastPatience = 32;
 /// Watching for nothing may take this many marks, and of all marks one in so many.
 constexpr std::size_t kFreeWaste = 64;
 constexpr std::size_t kWasteShare = 4;
-/// Transfers and instructions of the longest lap: what is kept of one stays below some 40 MB.
+/// Transfers and instructions of the longest lap: what is kept of one stays below some 100 MB.
 constexpr std::size_t kMostTransfers = 1 << 16;
 constexpr std::size_t kMostInstructions = 1 << 18;
+/// A marker that is silent while there are so many transfers for each core has ended, or as good
+/// as.
+constexpr std::size_t kMostSilence = 64;
 
 } // namespace
 
@@ -36,10 +39,16 @@ Laps::Laps(const Cores& cores,
 
 void Laps::served(const GmInterface::Request& request, const timing::L2Cache::Traffic& past) {
     const Marker of{request.core_index, request.pipe};
-    if (!marker_) {
+    if (!marker_ || ++since_mark_ > kMostSilence * cores_.size()) {
+        if (phase_ != Phase::Looking) {
+            give_up();
+        }
         marker_ = of;
     }
-    marked_ |= *marker_ == of;
+    if (*marker_ == of) {
+        marked_ = true;
+        since_mark_ = 0;
+    }
     if (phase_ == Phase::Lap) {
         transfers_.push_back({request.core_index, request.pipe, request.traffic, past});
     }
@@ -102,6 +111,7 @@ void Laps::begin_lap(Cycles now) {
     phase_ = Phase::Lap;
     began_ = now;
     transfers_.clear();
+    line_up();
     state_then_ = state(now);
     times_then_ = marker_times(now);
     for (observe::Observer* observer : observers_) {
@@ -112,7 +122,11 @@ void Laps::begin_lap(Cycles now) {
 /// Whether the chip has gone round one.
 void Laps::look_back(Cycles now) {
     const bool fits = transfers_.size() <= kMostTransfers && lap_size() <= kMostInstructions;
-    if (fits && marker_times(now) == times_then_ && state(now) == state_then_ && pass_laps(now)) {
+    const auto state_is_same = [&] {
+        line_up();
+        return state(now) == state_then_;
+    };
+    if (fits && marker_times(now) == times_then_ && state_is_same() && pass_laps(now)) {
         wasted_ = 0;
         patience_ = kLeastPatience;
         begin_lap(now);
@@ -149,12 +163,11 @@ bool Laps::pass_laps(Cycles now) {
     if (laps == 0) {
         return false;
     }
+    const Cycles cycles{laps * (now - began_).count()};
     for (std::size_t i = 0; i < cores_.size(); ++i) {
-        cores_[i]->catch_up(sides[i], turns[i]);
+        cores_[i]->catch_up(sides[i], turns[i], cycles);
         gm_.put_gm_sides(i, sides[i]);
     }
-    const Cycles cycles{laps * (now - began_).count()};
-    passed_ += cycles;
     for (observe::Observer* observer : observers_) {
         observer->on_laps(laps, cycles);
     }
@@ -173,16 +186,21 @@ bool Laps::next_is_same(std::vector<GmSides>& sides) {
     return gm_.see_again(transfers_, sides);
 }
 
+/// Right after its transfer has been served the marker's core is as far as it can be.
 std::uint64_t Laps::marker_times(Cycles now) const {
     StateHash hash;
     cores_[marker_->first]->add_times(hash, now);
     return hash.value();
 }
 
-std::uint64_t Laps::state(Cycles now) const {
-    for (const auto& core : cores_) { // all as far as this one moment lets them
+/// Brings all cores as far as this moment lets them, so that they can be compared.
+void Laps::line_up() {
+    for (const auto& core : cores_) {
         core->look_ahead();
     }
+}
+
+std::uint64_t Laps::state(Cycles now) const {
     StateHash hash;
     for (const auto& core : cores_) {
         core->add_to(hash, now);

@@ -37,9 +37,6 @@ class Laps {
          const observe::Observers& observers,
          std::function<void()> fail);
 
-    /// Cycles of all laps that were passed over.
-    [[nodiscard]] Cycles passed() const { return passed_; }
-
   private:
     using Marker = std::pair<std::size_t, Pipe>;
 
@@ -67,6 +64,7 @@ class Laps {
     bool pass_laps(Cycles now);
     bool next_is_same(std::vector<GmSides>& sides);
     [[nodiscard]] std::uint64_t marker_times(Cycles now) const;
+    void line_up();
     [[nodiscard]] std::uint64_t state(Cycles now) const;
     [[nodiscard]] std::size_t lap_size() const;
 
@@ -75,7 +73,8 @@ class Laps {
     const observe::Observers& observers_;
     std::function<void()> fail_;
     std::optional<Marker> marker_;
-    bool marked_ = false; ///< in this cycle
+    bool marked_ = false;        ///< in this cycle
+    std::size_t since_mark_ = 0; ///< transfers
     enum class Phase : std::uint8_t {
         Looking,  ///< at the times of the marker
         Watching, ///< programs, until the blocks at hand are known
@@ -95,7 +94,6 @@ class Laps {
     std::vector<GlobalMemoryModule::Served> transfers_;
     std::size_t lap_marks_ = 0;
     std::size_t most_lap_marks_ = 0; ///< then it is given up
-    Cycles passed_;
 };
 
 } // namespace npusim::model

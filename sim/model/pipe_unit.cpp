@@ -154,14 +154,20 @@ void PipeUnit::add_work(StateHash& hash,
                         const Moment& moment,
                         const timing::FlagTurns& turns) const {
     hash.add(blocked_);
-    for (std::size_t i = 0; i < queued_; ++i) {
-        turns.add_to(hash, waiting_[(place() + i) % left_.size()].instruction);
+    const isa::Instruction* before = nullptr; // that what follows may have to wait for
+    const auto add = [&](const isa::Instruction& instruction) {
+        turns.add_to(hash, instruction);
+        hash.add(before != nullptr && isa::depends(instruction, *before));
+        before = isa::accesses(instruction).count > 0 ? &instruction : before;
+    };
+    if (settled_ > std::max(moment.least, ended_)) {
+        add(last_);
     }
     if (transfer_) {
-        isa::add_to(hash, transfer_->instruction);
+        add(transfer_->instruction);
     }
-    if (settled_ > moment.least) {
-        isa::add_to(hash, last_);
+    for (std::size_t i = 0; i < queued_; ++i) {
+        add(waiting_[(place() + i) % left_.size()].instruction);
     }
 }
 

@@ -71,6 +71,12 @@ class PipeUnit {
     void add_times(StateHash& hash, const Moment& moment) const;
     /// Adds what else it depends on.
     void add_work(StateHash& hash, const Moment& moment, const timing::FlagTurns& turns) const;
+    /// Gives the last instruction this address in GM, if it is a transfer of GM.
+    void put_last_gm_side(std::int64_t address) {
+        if (isa::Tile* tile = isa::gm_side(last_)) {
+            tile->address = address;
+        }
+    }
     /// Calls `see(instruction)` for those that have not ended, in their order.
     template <class See> void each_under_way(const See& see) {
         if (transfer_) {

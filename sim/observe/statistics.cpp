@@ -120,6 +120,9 @@ void grow(PipeWork& work, const PipeWork& before, std::int64_t times) {
 void StatisticsCollector::on_laps(std::int64_t laps, Cycles cycles) {
     passed_ += cycles;
     for (std::size_t i = 0; i < run_.cores.size(); ++i) {
+        if (run_.cores[i].pipes != at_lap_.cores[i].pipes) { // it is under way
+            run_.cores[i].finish += cycles;
+        }
         grow(run_.cores[i].arithmetic, at_lap_.cores[i].arithmetic, laps);
         for (std::size_t pipe = 0; pipe < kPipeCount; ++pipe) {
             grow(run_.cores[i].pipes[pipe], at_lap_.cores[i].pipes[pipe], laps);

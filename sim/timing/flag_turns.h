@@ -29,12 +29,14 @@ class FlagTurns {
     /// Adds `instruction`, with the age of its flag for its id.
     void add_to(StateHash& hash, const isa::Instruction& instruction) const {
         isa::add_to(hash, instruction);
-        each_flag(instruction,
-                  [&](const auto& flag) { hash.add(age_of(flag.from, flag.to, flag.id)); });
+        each_flag(instruction, [&](const auto& flag) {
+            hash.add(is_id(flag.id) ? age_of(flag.from, flag.to, flag.id) : -1);
+        });
     }
     /// `instruction` follows.
     void see(const isa::Instruction& instruction) {
-        if (const auto* set = std::get_if<isa::SetFlag>(&instruction)) {
+        if (const auto* set = std::get_if<isa::SetFlag>(&instruction);
+            set != nullptr && is_id(set->id)) {
             last_[place(set->from)][place(set->to)] = set->id;
         }
     }
@@ -46,6 +48,7 @@ class FlagTurns {
     }
 
   private:
+    [[nodiscard]] bool is_id(std::int32_t id) const { return id >= 0 && id < ids_; }
     static std::size_t place(Pipe pipe) { return static_cast<std::size_t>(pipe); }
     [[nodiscard]] std::int32_t age_of(Pipe from, Pipe to, std::int32_t id) const {
         return (last_[place(from)][place(to)] - id + ids_) % ids_;

@@ -69,7 +69,8 @@ class Scoreboard {
         each_pair([&](Pipe from, Pipe to, const std::vector<Raises>& flags) {
             if (!flags.empty()) {
                 std::vector<Raises>& turned = pair(from, to);
-                std::ranges::rotate(turned, turned.end() - now.turned(from, to, then));
+                const std::int32_t by = now.turned(from, to, then);
+                std::rotate(turned.begin(), turned.end() - by, turned.end());
             }
         });
     }

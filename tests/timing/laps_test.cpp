@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 using namespace npusim;
 using test::half;
@@ -197,6 +198,109 @@ TEST_CASE("an error of a program or of an instruction late in a run stops it") {
     CHECK_THAT(error_of(test::tiny(), illegal, false), Catch::Contains("multiples of"));
     CHECK(error_of(test::tiny(), illegal, false) == error_of(test::tiny(), illegal, true));
     CHECK(error_of(test::tiny(), failing, false) == "no more");
+}
+
+TEST_CASE("a core whose end is known before laps are passed ends when it ends") {
+    config::HardwareConfig machine = test::tiny();
+    machine.ai_cores = 2;
+    const isa::Tile big = half(Memory::Ub, 0, 1, 65'536);
+    for (const std::int64_t own : {1, 5, 20}) { // rounds before a store that takes long
+        INFO(own);
+        CHECK(passed(machine, [&](isa::CoreId core) {
+                  return core.ai_core == 0
+                             ? rounds(add_round, 300)
+                             : rounds(
+                                   [=](std::int64_t number) {
+                                       return number < own
+                                                  ? add_round(number)
+                                                  : isa::Block{isa::Copy{
+                                                        half(Memory::Gm, 1 << 24, 1, 65'536), big}};
+                                   },
+                                   own + 1);
+              }) > Cycles{0});
+    }
+}
+
+TEST_CASE("a pipe that is far ahead when laps are passed ends later, too") {
+    const isa::Tile big = half(Memory::Ub, 1 << 16, 1, 16'384);
+    const auto far_ahead = [&](std::int64_t number) {
+        return isa::Block{
+            isa::Vadd{{big, big, big}},
+            isa::Copy{half(Memory::Ub, 0, 16, 16), half(Memory::Gm, number * kTileBytes, 16, 16)}};
+    };
+    CHECK(passed(test::tiny(), far_ahead) > Cycles{0});
+}
+
+TEST_CASE("stores that write over each other are no lap of stores that do not") {
+    config::HardwareConfig machine = test::tiny();
+    machine.scalar.queue_depth = 16;
+    for (config::LinkConfig& link : machine.links) {
+        if (link.to == Memory::Gm) {
+            link.startup = Cycles{60};
+            link.overlap = Cycles{50};
+        }
+    }
+    const isa::Tile slot = half(Memory::Ub, 0, 16, 16);
+    for (const std::int64_t first : {1, 17, 40, 90}) { // stores to one place before all others
+        INFO(first);
+        passed(machine, [&](std::int64_t number) {
+            const std::int64_t to = number < first ? 0 : number * kTileBytes;
+            return isa::Block{isa::Copy{half(Memory::Gm, to, 16, 16), slot}};
+        });
+    }
+    // Round a ring of tiles: whether the last store is written over changes as laps are passed.
+    for (const std::int64_t ring : {1, 3, 7}) {
+        INFO(ring);
+        const auto in_a_ring = [&](std::int64_t number) {
+            isa::Block block = add_round(number);
+            std::get<isa::Copy>(block.back()).to.address = (kRounds + number % ring) * kTileBytes;
+            block.insert(block.begin(), isa::ScalarWork{15});
+            return block;
+        };
+        CHECK(passed(machine, in_a_ring) > Cycles{0});
+    }
+}
+
+TEST_CASE("rounds that wait for the scalar unit alone are passed over") {
+    const auto slow = [](std::int64_t number) {
+        isa::Block block = add_round(number);
+        block.insert(block.begin(), isa::ScalarWork{100});
+        return block;
+    };
+    CHECK(passed(test::tiny(), slow).count() > total(test::tiny(), slow).count() * 9 / 10);
+}
+
+TEST_CASE("laps are found although the core that was looked at first has ended") {
+    config::HardwareConfig machine = test::tiny();
+    machine.ai_cores = 2;
+    CHECK(passed(machine, [](isa::CoreId core) {
+              return rounds(add_round, core.ai_core == 0 ? 20 : 4 * kRounds);
+          }).count() > 10'000);
+}
+
+TEST_CASE("an illegal flag or address is no other turn and no other place") {
+    const auto with = [](const std::function<void(isa::Block&)>& change) {
+        return [change](std::int64_t number) {
+            isa::Block block = add_round(number);
+            if (number == kRounds * 3 / 4) {
+                change(block);
+            }
+            return block;
+        };
+    };
+    config::HardwareConfig machine = test::tiny();
+    for (const bool l2 : {false, true}) {
+        machine.gm = l2 ? test::hardware("fused-local").gm : machine.gm;
+        for (const auto& change : std::vector<std::function<void(isa::Block&)>>{
+                 [](isa::Block& block) { std::get<isa::SetFlag>(block[1]).id = 8; },
+                 [](isa::Block& block) { std::get<isa::WaitFlag>(block[2]).id = -1; },
+                 [](isa::Block& block) { std::get<isa::Copy>(block[0]).from.address = -64; },
+                 [](isa::Block& block) { std::get<isa::Copy>(block[6]).to.address = -4096; }}) {
+            const std::string error = error_of(machine, with(change), true);
+            CHECK_FALSE(error.empty());
+            CHECK(error_of(machine, with(change), false) == error);
+        }
+    }
 }
 
 TEST_CASE("nothing is passed over where data change or somebody wants to see all") {

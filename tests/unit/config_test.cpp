@@ -234,6 +234,9 @@ TEST_CASE("a byte size is a whole number with an optional binary unit") {
 TEST_CASE("malformed YAML is reported where the parser stops") {
     CHECK(text_error("name: [a\n") ==
           "hw.yaml:2:1: not valid YAML: did not find expected ',' or ']'");
+    CHECK(text_error("name: a\n# caf\xe9\n") ==
+          "hw.yaml:2:6: not valid YAML: incomplete UTF-8 octet sequence (the file must be text in "
+          "UTF-8)");
     CHECK(text_error("cube:\n\tstartup_cycles: 3\n") ==
           "hw.yaml:2:1: not valid YAML: tab in the indentation, use spaces");
     std::string nested;
