@@ -45,7 +45,7 @@ using bench::Workload;
 constexpr int kRepeats = 3;
 constexpr std::string_view kCubeWork = "cube-work";
 constexpr std::string_view kTracing = "tracing";
-constexpr std::size_t kPipes = 24 * 12; ///< of the raw loop: a 910B's
+constexpr std::size_t kPipes = std::size_t{24} * 12; ///< of the raw loop: a 910B's
 
 std::int64_t count(const config::HardwareConfig& chip,
                    const std::function<isa::Program(isa::CoreId)>& program_of) {

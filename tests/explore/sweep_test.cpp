@@ -51,7 +51,7 @@ TEST_CASE("sweep file: everything in it") {
     const Folder folder;
     const Sweep sweep = sweep_of(folder, kGrid);
     CHECK(sweep.name == "test");
-    CHECK(sweep.space.size() == 4 * 3 * 4 * 2);
+    CHECK(sweep.space.size() == std::uint64_t{4} * 3 * 4 * 2);
     CHECK(sweep.job.at("job.matrices") == Value(std::int64_t{16}));
     CHECK(sweep.base.settings.at("hardware.ai_cores") == Value(std::int64_t{24}));
     CHECK(sweep.base.settings.at("hardware.links.gm->ub.bytes_per_cycle") ==
@@ -120,7 +120,7 @@ TEST_CASE("sweep: constraints before evaluation see axes, job and base; the othe
         CHECK(sweep.feasible(id) == expected);
         feasible += expected ? 1U : 0U;
     }
-    CHECK(feasible == 3 * 2 * (4 * 3 - 1));
+    CHECK(feasible == std::uint64_t{3} * 2 * (4 * 3 - 1));
     const Settings axes = sweep.space.settings(0);
     CHECK(sweep.acceptable(axes, lookup_in({{"area", 399}})));
     CHECK_FALSE(sweep.acceptable(axes, lookup_in({{"area", 400}})));

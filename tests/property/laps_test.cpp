@@ -9,7 +9,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/machine.h"
 
-#include <algorithm>
+#include <fmt/format.h>
 #include <map>
 #include <set>
 #include <string>
@@ -64,10 +64,11 @@ TEST_CASE("every inverse takes the same with laps passed over") {
     for (const std::string chip : {"ascend-910b", "fused-local"}) {
         for (const kernels::Kernel* kernel : kernels::registry()) {
             const std::string name(kernel->name());
-            INFO(chip << ' ' << name);
+            const std::string what = fmt::format("{} {}", chip, name);
+            INFO(what);
             const std::int64_t count = 200 * test::hardware(chip).ai_cores;
             if (passed_share(test::hardware(chip), name, {count, 64, DType::Fp16}) == 0) {
-                never.insert(chip + ' ' + name);
+                never.insert(what);
             }
         }
     }
