@@ -422,7 +422,9 @@ void Core::catch_up(const GmSides& sides, const timing::FlagTurns& then, Cycles 
             continue;
         }
         const GmSide& side = sides[static_cast<std::size_t>(pipe->pipe())];
-        pipe->put_last_gm_side(side.last);
+        if (side.last) {
+            pipe->put_last_gm_side(*side.last);
+        }
         auto next = side.next.begin();
         pipe->each_under_way([&](isa::Instruction& instruction) {
             feed_.turns().turn(instruction, then);

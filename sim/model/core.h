@@ -70,8 +70,8 @@ struct CoreSetup {
 
 /// Where the transfers of a pipe go in GM.
 struct GmSide {
-    std::deque<std::int64_t> next; ///< in order
-    std::int64_t last = 0;         ///< before these
+    std::deque<std::int64_t> next;    ///< in order
+    std::optional<std::int64_t> last; ///< before these, of the laps that were passed
 };
 using GmSides = std::array<GmSide, kPipeCount>;
 
