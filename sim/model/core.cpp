@@ -323,9 +323,7 @@ void Core::look_ahead() {
 /// `now`, with the time before which nothing of this core is still to start.
 Moment Core::moment(Cycles now) const {
     Moment moment{now, local_};
-    for (const auto& pipe : units_) {
-        moment.least = pipe != nullptr ? pipe->earliest(moment.least) : moment.least;
-    }
+    each_unit([&](const PipeUnit& unit) { moment.least = unit.earliest(moment.least); });
     return moment;
 }
 
@@ -338,11 +336,7 @@ void Core::add_times(StateHash& hash, Cycles now) const {
     for (const Crossing& crossing : crossings_) {
         hash.add(moment.from_now(crossing.at));
     }
-    for (const auto& pipe : units_) {
-        if (pipe != nullptr) {
-            pipe->add_times(hash, moment);
-        }
-    }
+    each_unit([&](const PipeUnit& unit) { unit.add_times(hash, moment); });
 }
 
 void Core::add_to(StateHash& hash, Cycles now) const {
@@ -362,11 +356,7 @@ void Core::add_to(StateHash& hash, Cycles now) const {
     const Moment moment = this->moment(now);
     flags_.add_to(
         hash, [&](Cycles at) { return moment.from_now(at); }, feed_.turns());
-    for (const auto& pipe : units_) {
-        if (pipe != nullptr) {
-            pipe->add_work(hash, moment, feed_.turns());
-        }
-    }
+    each_unit([&](const PipeUnit& unit) { unit.add_work(hash, moment, feed_.turns()); });
 }
 
 void Core::add_sides(GmSides& sides,
@@ -382,15 +372,13 @@ void Core::add_sides(GmSides& sides,
 
 GmSides Core::gm_sides() {
     GmSides sides;
-    for (const auto& pipe : units_) {
-        if (pipe != nullptr) {
-            pipe->each_under_way([&](const isa::Instruction& instruction) {
-                if (const isa::Tile* tile = isa::gm_side(instruction)) {
-                    sides[static_cast<std::size_t>(pipe->pipe())].next.push_back(tile->address);
-                }
-            });
-        }
-    }
+    each_unit([&](PipeUnit& unit) {
+        unit.each_under_way([&](const isa::Instruction& instruction) {
+            if (const isa::Tile* tile = isa::gm_side(instruction)) {
+                sides[static_cast<std::size_t>(unit.pipe())].next.push_back(tile->address);
+            }
+        });
+    });
     add_sides(sides, next_, block_end_);
     return sides;
 }
@@ -417,22 +405,19 @@ void Core::catch_up(const GmSides& sides, const timing::FlagTurns& then, Cycles 
     }
     reached_ += cycles;
     flags_.turn(then, feed_.turns());
-    for (const auto& pipe : units_) {
-        if (pipe == nullptr) {
-            continue;
-        }
-        const GmSide& side = sides[static_cast<std::size_t>(pipe->pipe())];
+    each_unit([&](PipeUnit& unit) {
+        const GmSide& side = sides[static_cast<std::size_t>(unit.pipe())];
         if (side.last) {
-            pipe->put_last_gm_side(*side.last);
+            unit.put_last_gm_side(*side.last);
         }
         auto next = side.next.begin();
-        pipe->each_under_way([&](isa::Instruction& instruction) {
+        unit.each_under_way([&](isa::Instruction& instruction) {
             feed_.turns().turn(instruction, then);
             if (isa::Tile* tile = isa::gm_side(instruction)) {
                 tile->address = *next++;
             }
         });
-    }
+    });
 }
 
 void Core::apply(const isa::Instruction& instruction, Cycles at) {

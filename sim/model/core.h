@@ -163,6 +163,14 @@ class Core : public sc_core::sc_module {
     [[nodiscard]] Moment moment(Cycles now) const;
     void
     add_sides(GmSides& sides, const isa::Instruction* begin, const isa::Instruction* end) const;
+    /// Calls `see(unit)` for each pipe there is.
+    template <class See> void each_unit(const See& see) const {
+        for (const auto& unit : units_) {
+            if (unit != nullptr) {
+                see(*unit);
+            }
+        }
+    }
     PipeUnit* unit(Pipe pipe) const { return units_[static_cast<std::size_t>(pipe)].get(); }
 
     const config::HardwareConfig& hardware_;

@@ -10,20 +10,12 @@ namespace npusim::model {
 
 namespace {
 
-/// What an instruction writes to GM by a transfer, or nullptr.
-const isa::Tile* written_by(const isa::Instruction& instruction) {
-    const auto in_gm = [](const isa::Tile& tile) {
-        return tile.memory == Memory::Gm ? &tile : nullptr;
-    };
+bool writes_gm(const isa::Instruction& instruction) {
     if (const auto* copy = std::get_if<isa::Copy>(&instruction)) {
-        return in_gm(copy->to);
+        return copy->to.memory == Memory::Gm;
     }
     const auto* fixpipe = std::get_if<isa::Fixpipe>(&instruction);
-    return fixpipe != nullptr ? in_gm(fixpipe->to) : nullptr;
-}
-
-bool overlap(const isa::Tile& a, const isa::Tile& b) {
-    return a.address < b.end() && b.address < a.end();
+    return fixpipe != nullptr && fixpipe->to.memory == Memory::Gm;
 }
 
 } // namespace
@@ -45,10 +37,11 @@ std::uint64_t Feed::see(const isa::Block& block) {
             turns_ahead_.add_to(hash, instruction);
         }
         turns_ahead_.see(instruction);
-        if (const isa::Tile* tile = written_by(instruction)) {
-            isa::Tile& before = written_[std::holds_alternative<isa::Copy>(instruction) ? 0 : 1];
-            hash.add(overlap(*tile, before));
-            before = *tile;
+        if (writes_gm(instruction)) {
+            isa::Instruction& before =
+                writes_[std::holds_alternative<isa::Copy>(instruction) ? 0 : 1];
+            hash.add(isa::depends(instruction, before));
+            before = instruction;
         }
     }
     return watching_ ? hash.value() : 0;

@@ -68,7 +68,7 @@ class Feed {
     std::size_t lap_size_ = 0;
     // Up to the end of the program as it has been fetched:
     timing::FlagTurns turns_ahead_;
-    std::array<isa::Tile, 2> written_; ///< to GM, last: by a copy, by the fixpipe
+    std::array<isa::Instruction, 2> writes_; ///< to GM, the last ones: a copy, a fixpipe
 };
 
 } // namespace npusim::model

@@ -7,6 +7,7 @@
 #include "sim/app/operator_run.h"
 #include "sim/config/model.h"
 #include "tests/support/catch.hpp"
+#include "tests/support/lap_count.h"
 #include "tests/support/machine.h"
 
 #include <fmt/format.h>
@@ -18,23 +19,12 @@ using namespace npusim;
 
 namespace {
 
-/// Adds up what was passed over.
-class Passed : public observe::Observer {
-  public:
-    [[nodiscard]] bool takes_laps() const override { return true; }
-    void on_laps(std::int64_t /*laps*/, Cycles cycles) override { cycles_ += cycles; }
-    [[nodiscard]] Cycles cycles() const { return cycles_; }
-
-  private:
-    Cycles cycles_;
-};
-
 /// Share of the cycles of an inverse that was passed over.
 double passed_share(const config::HardwareConfig& chip,
                     const std::string& kernel,
                     const kernels::Problem& problem) {
     const app::KernelRequest request = app::parse_request(kernel, {});
-    Passed passed;
+    test::LapCount passed;
     const auto with = app::run(chip, request, {.problem = problem}, {&passed});
     const auto without = app::run(chip, request, {.problem = problem, .exact = true});
     CHECK(with.statistics == without.statistics);
@@ -97,7 +87,7 @@ TEST_CASE("chunks, formats and small L2s make no difference to laps") {
 }
 
 TEST_CASE("every operator of a layer takes the same with laps passed over") {
-    Passed passed;
+    test::LapCount passed;
     for (const std::string chip : {"ascend-910b", "fused-local"}) {
         const config::HardwareConfig hardware = test::hardware(chip);
         for (const std::string name : {"qwen3.5-0.8b", "qwen3.5-35b-a3b", "kimi-linear-48b-a3b"}) {

@@ -5,6 +5,7 @@
 #include "sim/model/feed.h"
 #include "sim/timing/scoreboard.h"
 #include "tests/support/catch.hpp"
+#include "tests/support/lap_count.h"
 #include "tests/support/machine.h"
 
 #include <functional>
@@ -42,22 +43,6 @@ isa::Block add_round(std::int64_t number) {
             isa::Copy{half(Memory::Gm, (kRounds + number) * kTileBytes, 16, 16), slot, true}};
 }
 
-/// Counts laps, as an observer that can do without them.
-class LapCount : public observe::Observer {
-  public:
-    [[nodiscard]] bool takes_laps() const override { return true; }
-    void on_laps(std::int64_t laps, Cycles cycles) override {
-        laps_ += laps;
-        cycles_ += cycles;
-    }
-    [[nodiscard]] std::int64_t laps() const { return laps_; }
-    [[nodiscard]] Cycles cycles() const { return cycles_; }
-
-  private:
-    std::int64_t laps_ = 0;
-    Cycles cycles_;
-};
-
 struct Outcome {
     observe::RunStatistics statistics;
     Cycles passed;
@@ -68,7 +53,7 @@ Outcome run(const config::HardwareConfig& machine,
             const std::function<isa::Program(isa::CoreId)>& program,
             bool exact) {
     observe::StatisticsCollector statistics;
-    LapCount count;
+    test::LapCount count;
     model::simulate(machine, {program, nullptr, nullptr, {}, exact}, {&statistics, &count});
     return {statistics.result(), count.cycles(), count.laps()};
 }
@@ -305,17 +290,17 @@ TEST_CASE("an illegal flag or address is no other turn and no other place") {
 
 TEST_CASE("nothing is passed over where data change or somebody wants to see all") {
     const model::Job job{[](isa::CoreId) { return rounds(add_round, kRounds); }, nullptr};
-    LapCount alone;
+    test::LapCount alone;
     model::simulate(test::tiny(), job, {&alone});
     CHECK(alone.laps() > 0);
 
-    LapCount beside;
+    test::LapCount beside;
     traces::Timeline timeline;
     model::simulate(test::tiny(), job, {&beside, &timeline});
     CHECK(beside.laps() == 0);
 
     functional::GlobalMemory gm = functional::make_global_memory(2 * kRounds * kTileBytes);
-    LapCount with_data;
+    test::LapCount with_data;
     model::simulate(test::tiny(), {job.program, &gm}, {&with_data});
     CHECK(with_data.laps() == 0);
 }
