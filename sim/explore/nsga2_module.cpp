@@ -4,6 +4,7 @@
 #include "sim/explore/random.h"
 
 #include <algorithm>
+#include <oneapi/tbb/global_control.h>
 #include <optional>
 #include <pagmo/algorithms/nsga2.hpp>
 #include <pagmo/batch_evaluators/member_bfe.hpp>
@@ -154,6 +155,9 @@ class Nsga2Sampler : public Sampler {
         population_ = std::move(population);
     }
 
+    /// pagmo must not start threads: workers are forked from this process, and a lock that another
+    /// thread holds at that moment is never released in them.
+    tbb::global_control one_thread_{tbb::global_control::max_allowed_parallelism, 1};
     std::size_t objectives_;
     std::uint64_t seed_;
     std::int64_t generations_;

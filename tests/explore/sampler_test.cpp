@@ -6,6 +6,8 @@
 #include "tests/support/catch.hpp"
 
 #include <cmath>
+#include <filesystem>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -241,6 +243,16 @@ TEST_CASE("NSGA-II: points follow from the seed; failed points do no harm") {
     CHECK(points != draw(2));
     CHECK(*std::ranges::max_element(points) < space.size());
     CHECK_FALSE(asked(*nsga2_sampler(space, 2, nsga2(1)), failed).empty());
+}
+
+TEST_CASE("NSGA-II: no thread is left behind that a fork would not take along") {
+    const auto threads = [] {
+        return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+    };
+    const Space space = space_of({100, 20, 20});
+    const auto sampler = nsga2_sampler(space, 2, nsga2(1));
+    CHECK_FALSE(asked(*sampler, failed).empty());
+    CHECK(threads() == 1);
 }
 #else
 TEST_CASE("NSGA-II: says what to do if it is not built in") {
