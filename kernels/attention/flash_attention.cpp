@@ -92,11 +92,14 @@ std::vector<FlashAttention::QueryBlock> FlashAttention::query_blocks() const {
     return blocks;
 }
 
-AttentionItem FlashAttention::item(const QueryBlock& block, std::int64_t head) const {
+AttentionItem
+FlashAttention::item(const QueryBlock& block, std::int64_t head, std::int64_t key) const {
     const std::int64_t kv = head * shape_.kv_heads / shape_.heads;
     AttentionItem item;
-    item.k = k_.block(block.token, kv * shape_.key_size, block.keys(), shape_.key_size);
-    item.v = v_.block(block.token, kv * shape_.value_size, block.keys(), shape_.value_size);
+    const std::int64_t first = block.token + key;
+    const std::int64_t keys = block.keys() - key;
+    item.k = k_.block(first, kv * shape_.key_size, keys, shape_.key_size);
+    item.v = v_.block(first, kv * shape_.value_size, keys, shape_.value_size);
     item.cold = spills(k_.bytes() + v_.bytes());
     const std::int64_t lanes = attention_lanes(hardware());
     const std::int64_t share = grains(ceil_div(block.rows, lanes));
@@ -109,7 +112,7 @@ AttentionItem FlashAttention::item(const QueryBlock& block, std::int64_t head) c
             {0,
              q_.block(token, head * shape_.key_size, side.rows, shape_.key_size),
              o_.block(token, head * shape_.value_size, side.rows, shape_.value_size)});
-        side.masked = block.begin + row;
+        side.masked = block.begin + row - key;
         side.visible = side.masked + side.rows;
         side.mask = mask_;
         side.q_cold = spills(q_.bytes());
@@ -119,20 +122,59 @@ AttentionItem FlashAttention::item(const QueryBlock& block, std::int64_t head) c
     return item;
 }
 
-isa::Program FlashAttention::program(isa::CoreId core) const {
-    OnlineSoftmax softmax(hardware(), core, head(), tiling_, tiling_.queries, scratch_);
-    const Worker worker = ai_core_worker(hardware(), core);
-    const std::vector<QueryBlock> blocks = query_blocks();
+std::vector<FlashAttention::Turn> FlashAttention::turns(const std::vector<QueryBlock>& blocks,
+                                                        const Worker& worker) const {
+    std::vector<Turn> turns;
     const std::int64_t items = std::ssize(blocks) * shape_.heads;
     for (std::int64_t round = 0; round * worker.count < items; ++round) {
         const std::int64_t index = dealt_item(round, worker.count, worker.index);
-        if (index >= items) {
+        if (index < items) {
+            const QueryBlock& block = blocks[static_cast<std::size_t>(index / shape_.heads)];
+            turns.push_back(
+                {&block, index % shape_.heads, ceil_div(block.keys(), tiling_.block())});
+        }
+    }
+    return turns;
+}
+
+namespace {
+
+template <class Turns> std::int64_t steps_of(const Turns& turns) {
+    std::int64_t steps = 0;
+    for (const auto& turn : turns) {
+        steps += turn.steps;
+    }
+    return steps;
+}
+
+} // namespace
+
+std::int64_t FlashAttention::rounds() const {
+    const std::vector<QueryBlock> blocks = query_blocks();
+    std::int64_t most = 0;
+    for (std::int64_t index = 0; index < hardware().ai_cores; ++index) {
+        most = std::max(most, steps_of(turns(blocks, {index, hardware().ai_cores})));
+    }
+    return most;
+}
+
+isa::Program FlashAttention::program(isa::CoreId core) const {
+    OnlineSoftmax softmax(hardware(), core, head(), tiling_, tiling_.queries, scratch_);
+    const std::vector<QueryBlock> blocks = query_blocks();
+    const std::vector<Turn> mine = turns(blocks, ai_core_worker(hardware(), core));
+    const Range steps = limited({0, steps_of(mine)});
+    std::int64_t first = 0; // step of a turn, among all
+    for (const Turn& turn : mine) {
+        const Range own{std::max(steps.begin - first, std::int64_t{0}),
+                        std::min(steps.end - first, turn.steps)};
+        first += turn.steps;
+        if (own.size() <= 0) {
             continue;
         }
-        const QueryBlock& block = blocks[static_cast<std::size_t>(index / shape_.heads)];
-        const auto next = std::make_shared<const AttentionItem>(item(block, index % shape_.heads));
-        for (std::int64_t key = 0; key < block.keys(); key += tiling_.block()) {
-            softmax.advance(next, key);
+        const auto next = std::make_shared<const AttentionItem>(
+            item(*turn.block, turn.head, own.begin * tiling_.block()));
+        for (std::int64_t step = 0; step < own.size(); ++step) {
+            softmax.advance(next, step * tiling_.block());
             co_yield softmax.take();
         }
     }

@@ -32,6 +32,8 @@ class FlashAttention : public Operator {
     FlashAttention(const config::HardwareConfig& hardware, const FlashAttentionShape& shape);
     [[nodiscard]] std::string_view name() const override { return "flash-attention"; }
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
+    /// A round is a block of keys.
+    [[nodiscard]] std::int64_t rounds() const override;
     /// Products that causality leaves.
     [[nodiscard]] double flops() const override;
     [[nodiscard]] const SoftmaxTiling& tiling() const { return tiling_; }
@@ -46,7 +48,17 @@ class FlashAttention : public Operator {
     };
     [[nodiscard]] AttentionHead head() const;
     [[nodiscard]] std::vector<QueryBlock> query_blocks() const;
-    [[nodiscard]] AttentionItem item(const QueryBlock& block, std::int64_t head) const;
+    /// What a worker does, in blocks of keys.
+    struct Turn {
+        const QueryBlock* block = nullptr;
+        std::int64_t head = 0;
+        std::int64_t steps = 0;
+    };
+    [[nodiscard]] std::vector<Turn> turns(const std::vector<QueryBlock>& blocks,
+                                          const Worker& worker) const;
+    /// `block` and the keys it sees from `key` on.
+    [[nodiscard]] AttentionItem
+    item(const QueryBlock& block, std::int64_t head, std::int64_t key) const;
 
     FlashAttentionShape shape_;
     SoftmaxTiling tiling_;

@@ -72,19 +72,4 @@ inline isa::Tile shaped(const isa::Tile& room, std::int64_t rows, std::int64_t c
     return isa::dense(room.memory, room.dtype, room.address, rows, cols);
 }
 
-/// Share `index` of `count` items dealt to `workers` in contiguous, nearly equal ranges.
-struct Range {
-    std::int64_t begin = 0;
-    std::int64_t end = 0;
-    [[nodiscard]] std::int64_t size() const { return end - begin; }
-};
-constexpr Range share(std::int64_t count, std::int64_t workers, std::int64_t index) {
-    return {count * index / workers, count * (index + 1) / workers};
-}
-
-/// Of `count` items dealt to `workers` in turn, the number that worker `index` gets.
-constexpr std::int64_t share_in_turn(std::int64_t count, std::int64_t workers, std::int64_t index) {
-    return index < std::min(count, workers) ? ceil_div(count - index, workers) : 0;
-}
-
 } // namespace npusim::kernels

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernels/common/rounds.h"
 #include "sim/base/dtype.h"
 #include "sim/config/hardware.h"
 #include "sim/functional/memory.h"
@@ -60,15 +61,8 @@ using ParameterValues = std::map<std::string, std::int64_t>;
 
 /// A kernel laid out for one chip and one problem. Programs it hands out refer to it and must not
 /// outlive it.
-class Plan {
+class Plan : public InRounds {
   public:
-    Plan() = default;
-    Plan(const Plan&) = delete;
-    Plan& operator=(const Plan&) = delete;
-    Plan(Plan&&) = delete;
-    Plan& operator=(Plan&&) = delete;
-    virtual ~Plan() = default;
-
     /// The program of one core; an empty one where the kernel has no work for it.
     [[nodiscard]] virtual isa::Program program(isa::CoreId core) const = 0;
     /// Global memory the job needs: input, output, constants, workspace.

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "kernels/common/emitter.h"
+#include "kernels/common/rounds.h"
+#include "kernels/common/workers.h"
 #include "sim/base/dtype.h"
 #include "sim/config/hardware.h"
 #include "sim/functional/memory.h"
@@ -37,15 +39,10 @@ struct Tensor {
 /// One operator of a layer (a product, a norm, a stage of attention), laid out for one chip and one
 /// shape: a kernel launch. Its programs refer to it and must not outlive it. Constructors throw
 /// ConfigError where the chip cannot hold the shape.
-class Operator {
+class Operator : public InRounds {
   public:
     explicit Operator(const config::HardwareConfig& hardware)
         : hardware_(hardware), gm_(hardware, Memory::Gm) {}
-    Operator(const Operator&) = delete;
-    Operator& operator=(const Operator&) = delete;
-    Operator(Operator&&) = delete;
-    Operator& operator=(Operator&&) = delete;
-    virtual ~Operator() = default;
 
     /// `gemm`, `rms-norm`: what it is, not what it is for.
     [[nodiscard]] virtual std::string_view name() const = 0;

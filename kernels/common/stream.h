@@ -3,6 +3,7 @@
 
 #include "kernels/common/emitter.h"
 #include "kernels/common/vector_tiles.h"
+#include "kernels/common/workers.h"
 #include "sim/config/hardware.h"
 #include "sim/isa/core_id.h"
 #include "sim/isa/instruction.h"
@@ -198,21 +199,5 @@ template <class Op>
 void by_slices(Stream& s, const isa::Tile& to, const isa::Tile& a, const isa::Tile& b) {
     by_slices<Op>(s, slice_floats(s.hardware()), to, a, b);
 }
-
-/// One of `count` workers that share the items of a job.
-struct Worker {
-    std::int64_t index = 0;
-    std::int64_t count = 1;
-    /// The items of this one: a contiguous range.
-    [[nodiscard]] Range of(std::int64_t items) const { return share(items, count, index); }
-};
-/// `core` among the AI cores of the chip.
-Worker ai_core_worker(const config::HardwareConfig& hardware, isa::CoreId core);
-/// `core` among those that have a cube; none if it has not.
-std::optional<Worker> cube_worker(const config::HardwareConfig& hardware, isa::CoreId core);
-/// Vector units of the chip.
-std::int64_t vector_workers(const config::HardwareConfig& hardware);
-/// `core` among those that have a vector unit; none if it has not.
-std::optional<Worker> vector_worker(const config::HardwareConfig& hardware, isa::CoreId core);
 
 } // namespace npusim::kernels

@@ -252,7 +252,7 @@ void ChunkOutputs::Work::complete(std::int64_t item) {
 isa::Program ChunkOutputs::program(isa::CoreId core) const {
     Work work(*this, core);
     const Range mine =
-        ai_core_worker(hardware(), core).of(std::ssize(chunks()) * shape().value_heads);
+        limited(ai_core_worker(hardware(), core).of(std::ssize(chunks()) * shape().value_heads));
     const auto is_mine = [&](std::int64_t item) { return item >= mine.begin && item < mine.end; };
     for (std::int64_t item = mine.begin; item < mine.end + 2 * work.lag(); ++item) {
         if (is_mine(item)) {

@@ -18,6 +18,9 @@ class ChunkOutputs : public DeltaOperator {
     ChunkOutputs(const config::HardwareConfig& hardware, const DeltaShape& shape);
     [[nodiscard]] std::string_view name() const override { return "chunk-outputs"; }
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
+    [[nodiscard]] std::int64_t rounds() const override {
+        return rounds_of(std::ssize(chunks()) * shape().value_heads, hardware().ai_cores);
+    }
     [[nodiscard]] double flops() const override {
         return chunk_flops(shape().key_size + shape().value_size,
                            shape().key_size * shape().value_size);

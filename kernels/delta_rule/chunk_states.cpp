@@ -64,6 +64,8 @@ class ChunkStates::Scan {
     Scan(const ChunkStates& op, isa::CoreId core);
     /// Takes every head in hand a chunk further; false if there is none.
     bool step();
+    /// Goes on as if it had made that many steps, which are not emitted.
+    void skip(std::int64_t steps);
     Stream& stream() { return s_; }
 
   private:
@@ -82,6 +84,7 @@ class ChunkStates::Scan {
         std::int64_t head = 0;
         std::int64_t index = 0; ///< of the chunk
         std::int64_t end = 0;   ///< of its sequence's chunks
+        bool begun = false;     ///< its state is there
         Tile w{};               ///< of this chunk, in L1
         Tile key{};
         Tile next_w{}; ///< of the one after
@@ -99,7 +102,8 @@ class ChunkStates::Scan {
     Tile narrow(Ring& ring, std::int64_t rows) const {
         return shaped(ring.next(), rows, op_.columns_);
     }
-    bool begin(Thread& thread, std::int64_t lane);
+    bool take(Thread& thread);
+    void begin(Thread& thread, std::int64_t lane);
     void load(Thread& thread, std::int64_t index);
     void decays(Thread& thread, std::int64_t lane);
     void values(Thread& thread, Strand& strand);
@@ -127,9 +131,7 @@ class ChunkStates::Scan {
 };
 
 ChunkStates::Scan::Scan(const ChunkStates& op, isa::CoreId core)
-    : op_(op), s_(op.hardware(), core), multiply_(s_, op.hardware()),
-      mine_(ai_core_worker(op.hardware(), core)
-                .of(std::ssize(op.shape().lengths) * op.shape().value_heads)),
+    : op_(op), s_(op.hardware(), core), multiply_(s_, op.hardware()), mine_(op.items(core)),
       recalled_(s_.tile(Memory::Ub, DType::Fp32, shape().chunk, op.columns_)),
       update_(s_.tile(Memory::Ub, DType::Fp32, shape().key_size, op.columns_)),
       work_(s_.tile(Memory::Ub, DType::Fp32, shape().chunk, op.columns_)),
@@ -184,7 +186,7 @@ Tile ChunkStates::Scan::of_state(const Thread& thread, const Strand& strand) con
 }
 
 /// Gives a thread without a head the next one; false if none is left.
-bool ChunkStates::Scan::begin(Thread& thread, std::int64_t lane) {
+bool ChunkStates::Scan::take(Thread& thread) {
     if (thread.index < thread.end) {
         return true;
     }
@@ -192,17 +194,16 @@ bool ChunkStates::Scan::begin(Thread& thread, std::int64_t lane) {
         return false;
     }
     const std::int64_t item = mine_.begin++;
-    const std::int64_t sequence = item / shape().value_heads;
     thread.head = item % shape().value_heads;
-    const auto first_of = [&](std::int64_t number) {
-        const auto found =
-            std::find_if(op_.chunks().begin(), op_.chunks().end(), [number](const Chunk& of) {
-                return of.sequence >= number;
-            });
-        return found - op_.chunks().begin();
-    };
-    thread.index = first_of(sequence);
-    thread.end = first_of(sequence + 1);
+    const Range chunks = op_.sequence_chunks(item / shape().value_heads);
+    thread.index = chunks.begin;
+    thread.end = chunks.end;
+    thread.begun = false;
+    return true;
+}
+
+/// Loads the state of a head.
+void ChunkStates::Scan::begin(Thread& thread, std::int64_t lane) {
     s_.lane(lane);
     for (const Strand& strand : thread.strands) {
         s_(isa::Copy{strand.state, of_state(thread, strand), true});
@@ -211,7 +212,7 @@ bool ChunkStates::Scan::begin(Thread& thread, std::int64_t lane) {
     if (slots_ == 2) {
         load(thread, thread.index);
     }
-    return true;
+    thread.begun = true;
 }
 
 /// w and k of a chunk.
@@ -313,8 +314,11 @@ bool ChunkStates::Scan::step() {
     std::vector<Thread*> busy;
     for (Thread& thread : threads_) {
         const std::int64_t lane = &thread - threads_.data();
-        if (!begin(thread, lane)) {
+        if (!take(thread)) {
             continue;
+        }
+        if (!thread.begun) {
+            begin(thread, lane);
         }
         busy.push_back(&thread);
         if (slots_ == 1) {
@@ -343,9 +347,47 @@ bool ChunkStates::Scan::step() {
     return !busy.empty();
 }
 
+void ChunkStates::Scan::skip(std::int64_t steps) {
+    for (std::int64_t i = 0; i < steps; ++i) {
+        for (Thread& thread : threads_) {
+            if (take(thread)) {
+                ++thread.index;
+            }
+        }
+    }
+}
+
+Range ChunkStates::items(isa::CoreId core) const {
+    return ai_core_worker(hardware(), core).of(std::ssize(shape().lengths) * shape().value_heads);
+}
+
+Range ChunkStates::sequence_chunks(std::int64_t sequence) const {
+    const auto of = std::ranges::equal_range(chunks(), sequence, {}, &Chunk::sequence);
+    return {of.begin() - chunks().begin(), of.end() - chunks().begin()};
+}
+
+std::int64_t ChunkStates::steps_of(Range items) const {
+    std::vector<std::int64_t> lanes(
+        static_cast<std::size_t>(vector_workers(hardware()) / hardware().ai_cores));
+    for (std::int64_t item = items.begin; item < items.end; ++item) {
+        *std::ranges::min_element(lanes) += sequence_chunks(item / shape().value_heads).size();
+    }
+    return std::ranges::max(lanes);
+}
+
+std::int64_t ChunkStates::rounds() const {
+    std::int64_t most = 0;
+    for (const isa::CoreId core : isa::core_ids(hardware())) {
+        most = std::max(most, steps_of(items(core)));
+    }
+    return most;
+}
+
 isa::Program ChunkStates::program(isa::CoreId core) const {
     Scan scan(*this, core);
-    while (scan.step()) {
+    const Range steps = limited({0, steps_of(items(core))});
+    scan.skip(steps.begin);
+    for (std::int64_t i = steps.begin; i < steps.end && scan.step(); ++i) {
         co_yield scan.stream().take();
     }
     co_yield scan.stream().finish();

@@ -23,6 +23,8 @@ class ChunkStates : public DeltaOperator {
     ChunkStates(const config::HardwareConfig& hardware, const DeltaShape& shape);
     [[nodiscard]] std::string_view name() const override { return "chunk-states"; }
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
+    /// A round takes the heads in hand a chunk further.
+    [[nodiscard]] std::int64_t rounds() const override;
     [[nodiscard]] double flops() const override {
         return chunk_flops(0, 2 * shape().key_size * shape().value_size);
     }
@@ -32,6 +34,12 @@ class ChunkStates : public DeltaOperator {
   private:
     class Scan;
     [[nodiscard]] std::int64_t choose_columns() const;
+    /// Heads of sequences that an AI core does.
+    [[nodiscard]] Range items(isa::CoreId core) const;
+    /// Steps that they take.
+    [[nodiscard]] std::int64_t steps_of(Range items) const;
+    /// Chunks of a sequence.
+    [[nodiscard]] Range sequence_chunks(std::int64_t sequence) const;
     /// Rows of the column that scales rows of v_new or, by channel, of S.
     [[nodiscard]] std::int64_t factor_rows() const {
         return shape().per_channel ? std::max(shape().chunk, shape().key_size) : shape().chunk;

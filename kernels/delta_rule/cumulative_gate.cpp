@@ -28,6 +28,10 @@ std::int64_t CumulativeGate::choose_columns() const {
     return std::min(columns, ceil_div(g_.cols, kBlockFloats) * kBlockFloats);
 }
 
+std::int64_t CumulativeGate::rounds() const {
+    return rounds_of(items(), vector_workers(hardware()));
+}
+
 isa::Program CumulativeGate::program(isa::CoreId core) const {
     const auto worker = vector_worker(hardware(), core);
     if (!worker) {
@@ -41,7 +45,7 @@ isa::Program CumulativeGate::program(isa::CoreId core) const {
         s(isa::Vdup{sums.next().block(0, 0, zeros, width)});
     }
     const std::int64_t parts = ceil_div(g_.cols, width);
-    const Range mine = worker->of(std::ssize(chunks()) * parts);
+    const Range mine = limited(worker->of(items()));
     for (std::int64_t i = mine.begin; i < mine.end; ++i) {
         const Chunk& chunk = chunks()[static_cast<std::size_t>(i / parts)];
         const std::int64_t col = i % parts * width;

@@ -16,10 +16,14 @@ class CumulativeGate : public DeltaOperator {
     CumulativeGate(const config::HardwareConfig& hardware, const DeltaShape& shape);
     [[nodiscard]] std::string_view name() const override { return "cumulative-gate"; }
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
+    [[nodiscard]] std::int64_t rounds() const override;
 
   private:
     /// Columns of an item: what UB holds four times.
     [[nodiscard]] std::int64_t choose_columns() const;
+    [[nodiscard]] std::int64_t items() const {
+        return std::ssize(chunks()) * ceil_div(g_.cols, choose_columns());
+    }
 
     isa::Tile g_;
     isa::Tile sum_;

@@ -190,9 +190,7 @@ void KeyProducts::ChannelWork::item(std::int64_t item) {
 
 namespace {
 
-template <class Work>
-isa::Program work_on(std::int64_t items, Worker worker, std::unique_ptr<Work> work) {
-    const Range mine = worker.of(items);
+template <class Work> isa::Program work_on(Range mine, std::unique_ptr<Work> work) {
     for (std::int64_t item = mine.begin; item < mine.end; ++item) {
         work->item(item);
         co_yield work->stream().take();
@@ -203,13 +201,9 @@ isa::Program work_on(std::int64_t items, Worker worker, std::unique_ptr<Work> wo
 } // namespace
 
 isa::Program KeyProducts::program(isa::CoreId core) const {
-    const Worker worker = ai_core_worker(hardware(), core);
-    const std::int64_t count = std::ssize(chunks());
-    if (shape().per_channel) {
-        return work_on(
-            count * shape().value_heads, worker, std::make_unique<ChannelWork>(*this, core));
-    }
-    return work_on(count * shape().key_heads, worker, std::make_unique<Work>(*this, core));
+    const Range mine = limited(ai_core_worker(hardware(), core).of(items()));
+    return shape().per_channel ? work_on(mine, std::make_unique<ChannelWork>(*this, core))
+                               : work_on(mine, std::make_unique<Work>(*this, core));
 }
 
 } // namespace npusim::kernels

@@ -17,11 +17,19 @@ class KeyProducts : public DeltaOperator {
     KeyProducts(const config::HardwareConfig& hardware, const DeltaShape& shape);
     [[nodiscard]] std::string_view name() const override { return "key-products"; }
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
+    [[nodiscard]] std::int64_t rounds() const override {
+        return rounds_of(items(), hardware().ai_cores);
+    }
     [[nodiscard]] double flops() const override { return chunk_flops(shape().key_size, 0); }
 
   private:
     class Work;
     class ChannelWork;
+    /// A chunk of a head.
+    [[nodiscard]] std::int64_t items() const {
+        return std::ssize(chunks()) *
+               (shape().per_channel ? shape().value_heads : shape().key_heads);
+    }
 
     isa::Tile k_;
     isa::Tile beta_;

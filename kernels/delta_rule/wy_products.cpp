@@ -126,7 +126,7 @@ void WyProducts::Work::item(std::int64_t item) {
 isa::Program WyProducts::program(isa::CoreId core) const {
     Work work(*this, core);
     const Range mine =
-        ai_core_worker(hardware(), core).of(std::ssize(chunks()) * shape().value_heads);
+        limited(ai_core_worker(hardware(), core).of(std::ssize(chunks()) * shape().value_heads));
     for (std::int64_t item = mine.begin; item < mine.end; ++item) {
         work.item(item);
         co_yield work.stream().take();

@@ -17,6 +17,9 @@ class WyProducts : public DeltaOperator {
     WyProducts(const config::HardwareConfig& hardware, const DeltaShape& shape);
     [[nodiscard]] std::string_view name() const override { return "wy-products"; }
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
+    [[nodiscard]] std::int64_t rounds() const override {
+        return rounds_of(std::ssize(chunks()) * shape().value_heads, hardware().ai_cores);
+    }
     [[nodiscard]] double flops() const override {
         return chunk_flops(shape().key_size + shape().value_size, 0);
     }

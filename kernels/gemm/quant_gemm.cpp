@@ -389,7 +389,7 @@ class QuantGemm::Lefts {
 
 isa::Program QuantGemm::program(isa::CoreId core) const {
     const Tiling& t = tiling_;
-    const Range mine = ai_core_worker(hardware(), core).of(std::ssize(tiles_));
+    const Range mine = limited(ai_core_worker(hardware(), core).of(std::ssize(tiles_)));
     const OutputTile* tiles = tiles_.data() + mine.begin;
     Stream s(hardware(), core);
     Panels panels(*this, s, core, tiles, mine.size());

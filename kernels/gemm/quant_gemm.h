@@ -48,6 +48,9 @@ class QuantGemm : public Operator {
         return shape_.rows.size() > 1 ? "quant-grouped-gemm" : "quant-gemm";
     }
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
+    [[nodiscard]] std::int64_t rounds() const override {
+        return rounds_of(std::ssize(tiles_), hardware().ai_cores);
+    }
     [[nodiscard]] double flops() const override {
         return 2.0 * static_cast<double>(shape_.m) * static_cast<double>(shape_.k) *
                static_cast<double>(shape_.n);

@@ -22,6 +22,8 @@ class InverseOperator : public kernels::Operator {
     [[nodiscard]] isa::Program program(isa::CoreId core) const override {
         return plan_->program(core);
     }
+    [[nodiscard]] std::int64_t rounds() const override { return plan_->rounds(); }
+    void run_only(kernels::Range stretch) override { plan_->run_only(stretch); }
     /// n^3/3 operations a matrix, what substitution takes.
     [[nodiscard]] double flops() const override;
     [[nodiscard]] std::int64_t gm_bytes() const override { return plan_->gm_bytes(); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/common/batch_layout.h"
+#include "kernels/common/workers.h"
 #include "kernels/inverse/block_diagonal.h"
 #include "kernels/inverse/recipe_layout.h"
 #include "kernels/inverse/recipe_plan.h"
@@ -97,12 +98,15 @@ class RecipePlan : public kernels::Plan {
 
     [[nodiscard]] isa::Program program(isa::CoreId core) const override {
         const kernels::Range matrices =
-            kernels::share(problem_.count, hardware_.ai_cores, core.ai_core);
+            limited(kernels::share(problem_.count, hardware_.ai_cores, core.ai_core), wave_);
         if (matrices.size() == 0) {
             return {};
         }
         return split_ && core.unit > 0 ? vector_program(core, matrices)
                                        : cube_program(core, matrices);
+    }
+    [[nodiscard]] std::int64_t rounds() const override {
+        return kernels::rounds_of(problem_.count, hardware_.ai_cores, wave_);
     }
     [[nodiscard]] std::int64_t gm_bytes() const override { return layout_.gm.used(); }
     [[nodiscard]] isa::Tile input(std::int64_t index) const override {

@@ -44,14 +44,13 @@ void VectorSweepPlan::widen(kernels::Emitter& emit, const Tile& to, const Tile& 
     }
 }
 
+std::int64_t VectorSweepPlan::rounds() const {
+    return kernels::rounds_of(problem_.count, kernels::vector_workers(hardware_));
+}
+
 isa::Program VectorSweepPlan::program(isa::CoreId core) const {
-    const bool split = hardware_.composition == config::Composition::Split;
-    if (split && core.unit == 0) {
-        return {}; // the cube core has no vector unit
-    }
-    const std::int64_t per_core = split ? hardware_.vector_cores : 1;
-    const std::int64_t worker = core.ai_core * per_core + (split ? core.unit - 1 : 0);
-    return sweep(kernels::share(problem_.count, hardware_.ai_cores * per_core, worker));
+    const auto worker = kernels::vector_worker(hardware_, core);
+    return worker ? sweep(limited(worker->of(problem_.count))) : isa::Program();
 }
 
 isa::Program VectorSweepPlan::sweep(kernels::Range matrices) const {

@@ -19,6 +19,7 @@ namespace npusim::inverse {
 class VectorSweepPlan : public kernels::Plan {
   public:
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
+    [[nodiscard]] std::int64_t rounds() const override;
     [[nodiscard]] std::int64_t gm_bytes() const override { return layout_.gm.used(); }
     [[nodiscard]] isa::Tile input(std::int64_t index) const override {
         return layout_.input(index);

@@ -3,9 +3,7 @@
 
 #include "kernels/common/operator.h"
 
-#include <algorithm>
 #include <cstdint>
-#include <limits>
 
 namespace npusim::kernels {
 
@@ -15,22 +13,19 @@ class SteadyKernel : public Operator {
   public:
     using Operator::Operator;
 
-    /// Rounds of the core that has most.
-    [[nodiscard]] virtual std::int64_t rounds() const = 0;
-    /// Every core stops after that many rounds of its own. Where tensors lie and what they find in
-    /// L2 stays that of the whole shape.
-    void stop_after(std::int64_t rounds) { limit_ = rounds; }
+    [[nodiscard]] std::int64_t rounds() const override = 0;
+    /// Every core stops after that many rounds of its own.
+    void stop_after(std::int64_t rounds) { run_only({0, rounds}); }
 
   protected:
     /// Of `mine` rounds of a core, those that are run.
-    [[nodiscard]] std::int64_t limited(std::int64_t mine) const { return std::min(mine, limit_); }
+    [[nodiscard]] std::int64_t limited(std::int64_t mine) const {
+        return InRounds::limited(Range{0, mine}).end;
+    }
     /// The same in tiles, of a kernel that does `per_round` of them in a round.
     [[nodiscard]] std::int64_t limited_tiles(std::int64_t mine, std::int64_t per_round) const {
-        return std::min(mine, limited(ceil_div(mine, per_round)) * per_round);
+        return InRounds::limited(Range{0, mine}, per_round).end;
     }
-
-  private:
-    std::int64_t limit_ = std::numeric_limits<std::int64_t>::max();
 };
 
 } // namespace npusim::kernels

@@ -128,7 +128,7 @@ isa::Program MoeCombine::program(isa::CoreId core) const {
     if (!worker) {
         co_return;
     }
-    const Range mine = worker->of(shape_.tokens);
+    const Range mine = limited(worker->of(shape_.tokens));
     if (mine.size() == 0) {
         co_return;
     }

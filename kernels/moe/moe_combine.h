@@ -31,6 +31,9 @@ class MoeCombine : public Operator {
     MoeCombine(const config::HardwareConfig& hardware, const MoeCombineShape& shape);
     [[nodiscard]] std::string_view name() const override { return "moe-combine"; }
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
+    [[nodiscard]] std::int64_t rounds() const override {
+        return rounds_of(shape_.tokens, vector_workers(hardware()));
+    }
 
   private:
     class Sum;

@@ -258,7 +258,7 @@ isa::Program CausalConv::program(isa::CoreId core) const {
     }
     Stream s(hardware(), core);
     Tiles tiles(s, hardware(), shape_, tiling_);
-    const Range mine = worker->of(first_tile_.back() * ceil_div(shape_.channels, tiling_.channels));
+    const Range mine = limited(worker->of(items()));
     std::int64_t loaded = -1;
     for (std::int64_t index = mine.begin; index < mine.end; ++index) {
         const Item next = item(index);

@@ -28,6 +28,9 @@ class CausalConv : public Operator {
     CausalConv(const config::HardwareConfig& hardware, CausalConvShape shape);
     [[nodiscard]] std::string_view name() const override { return "causal-conv"; }
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
+    [[nodiscard]] std::int64_t rounds() const override {
+        return rounds_of(items(), vector_workers(hardware()));
+    }
 
     /// Largest sides of a tile of y; it needs taps - 1 tokens before it as well.
     struct Tiling {
@@ -52,6 +55,9 @@ class CausalConv : public Operator {
     /// Cycles of the busiest core, about.
     [[nodiscard]] double estimate(const Tiling& tiling) const;
     [[nodiscard]] std::int64_t token_tiles(std::int64_t tokens) const;
+    [[nodiscard]] std::int64_t items() const {
+        return first_tile_.back() * ceil_div(shape_.channels, tiling_.channels);
+    }
     /// Items are numbered channel tile by channel tile, so that a core loads weights seldom.
     [[nodiscard]] Item item(std::int64_t index) const;
 

@@ -90,7 +90,7 @@ isa::Program Gated::program(isa::CoreId core) const {
     }
     Stream s(hardware(), core);
     Tiles tiles(s, grid_, shape_.dtype);
-    const Range mine = worker->of(grid_.units());
+    const Range mine = limited(worker->of(grid_.units()), grid_.tile_rows);
     for (std::int64_t unit = mine.begin; unit < mine.end;) {
         const rowwise::Grid::Part part = grid_.part(unit, mine.end);
         tile(s, tiles, part);

@@ -17,6 +17,9 @@ struct GatedShape {
 class Gated : public Operator {
   public:
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
+    [[nodiscard]] std::int64_t rounds() const override {
+        return rounds_of(grid_.units(), vector_workers(hardware()), grid_.tile_rows);
+    }
     [[nodiscard]] const rowwise::Grid& grid() const { return grid_; }
 
   protected:

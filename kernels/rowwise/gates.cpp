@@ -128,7 +128,7 @@ isa::Program Gates::program(isa::CoreId core) const {
     }
     Stream s(hardware(), core);
     Tiles tiles(s, grid_.tile_rows, grid_.tile_cols, shape_.dtype);
-    const Range mine = worker->of(grid_.units());
+    const Range mine = limited(worker->of(grid_.units()), grid_.tile_rows);
     std::int64_t spread = -1; // first column of the weights that are there
     for (std::int64_t unit = mine.begin; unit < mine.end;) {
         const rowwise::Grid::Part part = grid_.part(unit, mine.end);

@@ -24,6 +24,9 @@ class Gates : public Operator {
     Gates(const config::HardwareConfig& hardware, const GatesShape& shape);
     [[nodiscard]] std::string_view name() const override { return "gates"; }
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
+    [[nodiscard]] std::int64_t rounds() const override {
+        return rounds_of(grid_.units(), vector_workers(hardware()), grid_.tile_rows);
+    }
 
   private:
     struct Tiles;

@@ -150,7 +150,7 @@ isa::Program RmsNorm::program(isa::CoreId core) const {
     }
     Stream s(hardware(), core);
     Tiles tiles(s, hardware(), shape_, tiling_);
-    const Range mine = worker->of(shape_.rows);
+    const Range mine = limited(worker->of(shape_.rows), tiling_.rows);
     if (mine.size() > 0) {
         s(isa::Copy{tiles.weight, weight_, mine.begin == 0}); // for the others it is in L2
     }
@@ -184,7 +184,7 @@ isa::Program L2Norm::program(isa::CoreId core) const {
     const Tile wide = wide_tile(s, shape_.dtype, tiling_.rows, shape_.cols);
     const Tile work = s.tile(Memory::Ub, DType::Fp32, tiling_.rows, shape_.cols);
     const bool cold = spills(x_.bytes());
-    const Range mine = worker->of(shape_.rows);
+    const Range mine = limited(worker->of(shape_.rows), tiling_.rows);
     for (std::int64_t row = mine.begin; row < mine.end; row += tiling_.rows) {
         const std::int64_t n = std::min(tiling_.rows, mine.end - row);
         const Tile in = shaped(xs.next(), n, shape_.cols);

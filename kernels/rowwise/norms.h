@@ -38,6 +38,9 @@ class RmsNorm : public Operator {
     RmsNorm(const config::HardwareConfig& hardware, const RmsNormShape& shape);
     [[nodiscard]] std::string_view name() const override { return "rms-norm"; }
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
+    [[nodiscard]] std::int64_t rounds() const override {
+        return rounds_of(shape_.rows, vector_workers(hardware()), tiling_.rows);
+    }
     [[nodiscard]] const NormTiling& tiling() const { return tiling_; }
 
   private:
@@ -73,6 +76,9 @@ class L2Norm : public Operator {
     L2Norm(const config::HardwareConfig& hardware, const L2NormShape& shape);
     [[nodiscard]] std::string_view name() const override { return "l2-norm"; }
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
+    [[nodiscard]] std::int64_t rounds() const override {
+        return rounds_of(shape_.rows, vector_workers(hardware()), tiling_.rows);
+    }
     [[nodiscard]] const NormTiling& tiling() const { return tiling_; }
 
   private:

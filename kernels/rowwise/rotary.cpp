@@ -185,7 +185,7 @@ isa::Program Rotary::program(isa::CoreId core) const {
     }
     Stream s(hardware(), core);
     Tiles tiles(s, grid_, shape_, angle_rows(grid_.tile_rows));
-    const Range mine = worker->of(grid_.units());
+    const Range mine = limited(worker->of(grid_.units()), grid_.tile_rows);
     for (std::int64_t unit = mine.begin; unit < mine.end;) {
         const Grid::Part part = grid_.part(unit, mine.end);
         tile(s, tiles, part);

@@ -28,6 +28,9 @@ class Rotary : public Operator {
     Rotary(const config::HardwareConfig& hardware, const RotaryShape& shape);
     [[nodiscard]] std::string_view name() const override { return "rotary"; }
     [[nodiscard]] isa::Program program(isa::CoreId core) const override;
+    [[nodiscard]] std::int64_t rounds() const override {
+        return rounds_of(grid_.units(), vector_workers(hardware()), grid_.tile_rows);
+    }
     /// In heads: rows are tokens, columns heads.
     [[nodiscard]] const rowwise::Grid& grid() const { return grid_; }
 
