@@ -32,6 +32,7 @@ struct LayerJob {
     DType dtype = DType::Fp16;   ///< activations, states handed to the cube, unquantised weights
     DType weights = DType::Fp16; ///< of projections and experts: `dtype`, int8 or int4
     KernelRequest inverse;
+    bool sampled = false; ///< operators are timed by stretches: see sample()
 
     /// Tokens that pass the layer at once.
     [[nodiscard]] std::int64_t rows() const {

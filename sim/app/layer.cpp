@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/app/layer.h"
 
-#include "sim/app/operator_run.h"
 #include "sim/app/process_pool.h"
-#include "sim/app/report_parts.h"
+#include "sim/app/sampling.h"
 #include "sim/app/select_report.h"
 #include "sim/base/error.h"
 #include "sim/physical/energy.h"
@@ -49,21 +48,6 @@ std::vector<LayerKind> layer_kinds(const Decoder& decoder,
         }
     }
     return kinds;
-}
-
-OperatorRun
-measure(const config::HardwareConfig& hardware, const kernels::Operator& op, bool exact) {
-    observe::RunStatistics run = time_operator(hardware, op, {}, exact);
-    run.total = run.total - hardware.launch;
-    const std::int64_t cycles = run.total.count();
-    const std::optional<physical::Energy> energy = physical::energy_of(run, hardware);
-    return {cycles,
-            run.macs(),
-            utilization(run, Pipe::Cube, cycles),
-            utilization(run, Pipe::Vector, cycles),
-            run.gm_bytes_read + run.gm_bytes_written,
-            run.hbm_bytes,
-            energy ? energy->joules() : 0};
 }
 
 /// As bytes, to pass between processes of one program.
@@ -132,7 +116,7 @@ double ModelCost::launch_joules(std::int64_t cycles) const {
     return static_watts.value_or(0) * static_cast<double>(cycles) / (clock_mhz * 1e6);
 }
 
-std::vector<OperatorCost> OperatorTimer::time(const std::vector<Step>& steps) {
+std::vector<OperatorCost> OperatorTimer::time(const std::vector<Step>& steps, bool sampled) {
     struct Task {
         std::string key;
         std::unique_ptr<kernels::Operator> op;
@@ -142,7 +126,8 @@ std::vector<OperatorCost> OperatorTimer::time(const std::vector<Step>& steps) {
     std::vector<Task> tasks;
     for (const Step& step : steps) {
         auto op = step.make();
-        const std::string& key = keys.emplace_back(fmt::format("{} {}", op->name(), step.shape));
+        const std::string& key = keys.emplace_back(
+            fmt::format("{} {}{}", op->name(), step.shape, sampled ? ", sampled" : ""));
         if (seen_.contains(key) || std::ranges::find(tasks, key, &Task::key) != tasks.end()) {
             continue;
         }
@@ -159,7 +144,12 @@ std::vector<OperatorCost> OperatorTimer::time(const std::vector<Step>& steps) {
     const std::vector<TaskOutcome> outcomes = in_processes(
         tasks.size(),
         std::min(workers_, tasks.size()),
-        [&](std::size_t i) { return packed(measure(hardware_, *tasks[i].op, exact_)); },
+        [&](std::size_t i) {
+            kernels::Operator& op = *tasks[i].op;
+            return packed(
+                sampled ? sample(hardware_, op)
+                        : operator_run(time_operator(hardware_, op, {.exact = exact_}), hardware_));
+        },
         [&](std::size_t i, const TaskOutcome& /*outcome*/) {
             if (progress_) {
                 progress_(fmt::format("{} of {}, {}", ++ended, tasks.size(), tasks[i].key));
@@ -211,7 +201,7 @@ ModelCost cost_of_model(const config::HardwareConfig& hardware,
     for (const LayerKind& kind : kinds) {
         steps.insert(steps.end(), kind.steps.begin(), kind.steps.end());
     }
-    const std::vector<OperatorCost> costs = timer.time(steps);
+    const std::vector<OperatorCost> costs = timer.time(steps, job.sampled);
     std::vector<LayerCost> layers;
     for (auto next = costs.begin(); const LayerKind& kind : kinds) {
         const auto end = next + std::ssize(kind.steps);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sim/app/decoder.h"
+#include "sim/app/operator_run.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -12,17 +13,6 @@
 #include <vector>
 
 namespace npusim::app {
-
-/// What a run of an operator shows.
-struct OperatorRun {
-    std::int64_t cycles = 0; ///< without launch
-    std::int64_t macs = 0;   ///< that the cube did
-    double cube = 0;         ///< share of `cycles` the cubes are busy, mean over AI cores
-    double vector = 0;
-    std::int64_t gm_bytes = 0;
-    std::int64_t hbm_bytes = 0; ///< of those, past L2
-    double joules = 0;          ///< without launch; 0 where the hardware has no technology
-};
 
 /// What one operator took.
 struct OperatorCost : OperatorRun {
@@ -94,9 +84,10 @@ class OperatorTimer {
                            std::size_t workers = 1,
                            bool exact = false)
         : hardware_(hardware), progress_(std::move(progress)), workers_(workers), exact_(exact) {}
-    /// What each of `steps` takes; those that have not been timed before are, side by side. Throws
-    /// ConfigError where the chip cannot hold one, ModelError where one cannot run.
-    std::vector<OperatorCost> time(const std::vector<Step>& steps);
+    /// What each of `steps` takes; those that have not been timed before are, side by side.
+    /// `sampled`: see sample(). Throws ConfigError where the chip cannot hold one, ModelError where
+    /// one cannot run.
+    std::vector<OperatorCost> time(const std::vector<Step>& steps, bool sampled = false);
     [[nodiscard]] std::int64_t simulated() const { return std::ssize(seen_); }
 
   private:
@@ -104,7 +95,7 @@ class OperatorTimer {
     std::function<void(const std::string&)> progress_;
     std::size_t workers_;
     bool exact_;
-    std::map<std::string, OperatorCost> seen_; ///< by kernel and shape
+    std::map<std::string, OperatorCost> seen_; ///< by kernel, shape, and whether it was sampled
 };
 
 /// `versus`: also with this inverse. `timer` is of `hardware`. Throws ConfigError where the chip

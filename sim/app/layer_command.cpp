@@ -188,6 +188,13 @@ std::function<int()> add_layer_command(CLI::App& app) {
     add_jobs_option(command, arguments->workers);
     command.add_option("-o,--output", arguments->output, "folder for layer.{txt,json,csv}");
     add_exact_option(command, arguments->exact);
+    command
+        .add_flag("--sample",
+                  arguments->sample,
+                  "run the beginning and some stretches of each long operator and take the rest to "
+                  "be like them: seconds instead of minutes from some 16,384 tokens on, for an "
+                  "error of a few percent (README)")
+        ->excludes("--exact");
     add_quiet_option(command, arguments->quiet);
     command.footer(
         "Examples:\n"

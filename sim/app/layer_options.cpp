@@ -48,6 +48,7 @@ LayerJob layer_job(const LayerOptions& options) {
     job.dtype = parse_dtype(options.dtype);
     job.weights = options.weights.empty() ? job.dtype : parse_dtype(options.weights, "--weights");
     job.inverse = inverse_request(options.inverse);
+    job.sampled = options.sample;
     if (is_integer(job.dtype)) {
         throw ConfigError(fmt::format("--dtype {}: activations of a layer are floats (allowed: a "
                                       "float format; --weights takes int8 and int4)",

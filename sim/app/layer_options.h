@@ -20,6 +20,7 @@ struct LayerOptions {
     std::string weights; ///< empty: as dtype
     std::string inverse = "neumann";
     std::string launch = "each"; ///< or once: who pays for launches
+    bool sample = false;         ///< operators are timed by stretches
 };
 
 inline constexpr std::int64_t kMostTokens = std::int64_t{1} << 24;

@@ -6,6 +6,10 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
+#include <ranges>
+#include <set>
+#include <string>
 
 namespace npusim::app {
 
@@ -46,7 +50,7 @@ std::string layer_table(const ModelCost& cost, const LayerCost& layer) {
         table.row(op.label,
                   {op.kernel,
                    op.shape,
-                   fmt::format("{}", op.cycles),
+                   fmt::format("{}{}", op.worked_out < 1 ? "~" : "", op.cycles),
                    percent(ratio(op.cycles, all)),
                    percent(op.cube),
                    percent(op.vector),
@@ -134,6 +138,29 @@ std::string job_text(const LayerJob& job) {
     return fmt::format("{}, {}, weights {}", rows, to_string(job.dtype), to_string(job.weights));
 }
 
+/// Says what of the operators was run, if not all.
+std::string sampled_text(const ModelCost& cost) {
+    std::set<std::string> all;
+    std::map<std::string, double> sampled; // share of its rounds
+    cost.each_operator([&](const OperatorCost& op, std::int64_t /*times*/) {
+        const std::string name = fmt::format("{} {}", op.kernel, op.shape);
+        all.insert(name);
+        if (op.worked_out < 1) {
+            sampled[name] = op.worked_out;
+        }
+    });
+    if (sampled.empty()) {
+        return "";
+    }
+    const auto [least, most] = std::ranges::minmax(std::views::values(sampled));
+    return fmt::format("~: of {} of {} operators {:.2g} to {:.2g} % of the rounds were run, the "
+                       "others are taken to be like them\n",
+                       sampled.size(),
+                       all.size(),
+                       100 * least,
+                       100 * most);
+}
+
 /// What is put into an object where the hardware has a technology.
 void put_energy(json& object, const ModelCost& cost, const std::vector<LayerCost>& kinds) {
     if (cost.static_watts) {
@@ -155,7 +182,8 @@ json operator_json(const ModelCost& cost, const OperatorCost& op) {
                 {"vector_utilization", op.vector},
                 {"gm_bytes", op.gm_bytes},
                 {"hbm_bytes", op.hbm_bytes},
-                {"compulsory_bytes", op.compulsory_bytes}};
+                {"compulsory_bytes", op.compulsory_bytes},
+                {"share_worked_out", op.worked_out}};
     if (cost.static_watts) {
         object["energy_uj"] = op.joules * kMicro;
     }
@@ -226,6 +254,7 @@ std::string layer_text(const ModelCost& cost) {
                             static_cast<double>(total),
                         cost.job.draft > 1 && !prefill ? "tokens verified" : "tokens",
                         cost.simulated);
+    text += sampled_text(cost);
     if (cost.static_watts) {
         const double joules = cost.total_joules(cost.layers);
         text += fmt::format("energy (estimate): {}, {} a token, mean power {:.0f} W\n",
@@ -274,7 +303,7 @@ std::string layer_json(const ModelCost& cost) {
 
 std::string layer_csv(const ModelCost& cost) {
     std::string text = "layer,count,operator,part,kernel,shape,cycles,cube,vector,gm_bytes,"
-                       "hbm_bytes,flops,energy_uj,energy_per_token_uj,version\n";
+                       "hbm_bytes,flops,energy_uj,energy_per_token_uj,share_worked_out,version\n";
     std::vector<LayerCost> kinds = cost.layers;
     kinds.push_back(cost.head);
     const auto microjoules = [&](double joules) {
@@ -283,7 +312,7 @@ std::string layer_csv(const ModelCost& cost) {
     for (const LayerCost& layer : kinds) {
         for (const OperatorCost& op : layer.operators) {
             text += fmt::format(
-                "\"{}\",{},\"{}\",{},{},\"{}\",{},{:.6g},{:.6g},{},{},{:.6g},{},{},{}\n",
+                "\"{}\",{},\"{}\",{},{},\"{}\",{},{:.6g},{:.6g},{},{},{:.6g},{},{},{:.6g},{}\n",
                 layer.name,
                 layer.count,
                 op.label,
@@ -298,6 +327,7 @@ std::string layer_csv(const ModelCost& cost) {
                 op.flops,
                 microjoules(op.joules),
                 microjoules(per_token(cost, op.joules)),
+                op.worked_out,
                 NPUSIM_VERSION);
         }
     }

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/app/operator_run.h"
 
+#include "sim/app/report_parts.h"
 #include "sim/functional/program_order.h"
 #include "sim/model/simulation.h"
+#include "sim/physical/energy.h"
 
 #include <cassert>
+#include <optional>
+#include <utility>
 
 namespace npusim::app {
 
@@ -13,12 +17,14 @@ namespace {
 observe::RunStatistics simulate(const config::HardwareConfig& hardware,
                                 const kernels::Operator& op,
                                 functional::GlobalMemory* gm,
-                                observe::Observers observers,
-                                bool exact) {
+                                const TimingOptions& options) {
     observe::StatisticsCollector statistics;
+    observe::Observers observers = options.observers;
     observers.push_back(&statistics);
-    const model::Job job{
-        .program = [&](isa::CoreId core) { return op.program(core); }, .gm = gm, .exact = exact};
+    const model::Job job{.program = [&](isa::CoreId core) { return op.program(core); },
+                         .gm = gm,
+                         .exact = options.exact,
+                         .seen = options.l2};
     model::simulate(hardware, job, observers);
     return statistics.result();
 }
@@ -50,7 +56,7 @@ std::vector<double> OperatorData::get(std::string_view tensor) const {
 
 observe::RunStatistics OperatorData::run(const config::HardwareConfig& hardware,
                                          observe::Observers observers) {
-    return simulate(hardware, op_, &gm_, std::move(observers), false);
+    return simulate(hardware, op_, &gm_, {.observers = std::move(observers)});
 }
 
 void OperatorData::run_in_program_order(const config::HardwareConfig& hardware) {
@@ -60,9 +66,23 @@ void OperatorData::run_in_program_order(const config::HardwareConfig& hardware) 
 
 observe::RunStatistics time_operator(const config::HardwareConfig& hardware,
                                      const kernels::Operator& op,
-                                     observe::Observers observers,
-                                     bool exact) {
-    return simulate(hardware, op, nullptr, std::move(observers), exact);
+                                     const TimingOptions& options) {
+    return simulate(hardware, op, nullptr, options);
+}
+
+OperatorRun operator_run(const observe::RunStatistics& statistics,
+                         const config::HardwareConfig& hardware) {
+    observe::RunStatistics run = statistics;
+    run.total = run.total - hardware.launch;
+    const std::int64_t cycles = run.total.count();
+    const std::optional<physical::Energy> energy = physical::energy_of(run, hardware);
+    return {.cycles = cycles,
+            .macs = run.macs(),
+            .cube = utilization(run, Pipe::Cube, cycles),
+            .vector = utilization(run, Pipe::Vector, cycles),
+            .gm_bytes = run.gm_bytes_read + run.gm_bytes_written,
+            .hbm_bytes = run.hbm_bytes,
+            .joules = energy ? energy->joules() : 0};
 }
 
 } // namespace npusim::app

@@ -5,7 +5,9 @@
 #include "sim/functional/memory.h"
 #include "sim/observe/observer.h"
 #include "sim/observe/statistics.h"
+#include "sim/timing/l2_cache.h"
 
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -31,10 +33,31 @@ class OperatorData {
     functional::GlobalMemory gm_;
 };
 
-/// What an operator costs, without data: the same cycles. `exact`: see model::Job.
+/// How an operator is timed: see model::Job.
+struct TimingOptions {
+    observe::Observers observers = {};
+    bool exact = false;
+    const timing::L2Cache* l2 = nullptr;
+};
+/// What an operator costs, without data: the same cycles.
 observe::RunStatistics time_operator(const config::HardwareConfig& hardware,
                                      const kernels::Operator& op,
-                                     observe::Observers observers = {},
-                                     bool exact = false);
+                                     const TimingOptions& options = {});
+
+/// What a run of an operator shows.
+struct OperatorRun {
+    std::int64_t cycles = 0; ///< without launch
+    std::int64_t macs = 0;   ///< that the cube did
+    double cube = 0;         ///< share of `cycles` the cubes are busy, mean over AI cores
+    double vector = 0;
+    std::int64_t gm_bytes = 0;
+    std::int64_t hbm_bytes = 0; ///< of those, past L2
+    double joules = 0;          ///< without launch; 0 where the hardware has no technology
+    double worked_out = 1;      ///< share of its rounds; the others are taken to be like them
+};
+
+/// The same in short.
+OperatorRun operator_run(const observe::RunStatistics& statistics,
+                         const config::HardwareConfig& hardware);
 
 } // namespace npusim::app

@@ -12,8 +12,8 @@ namespace npusim::model {
 
 GlobalMemoryModule::GlobalMemoryModule(const sc_core::sc_module_name& name,
                                        const config::GmConfig& config,
-                                       timing::L2Start l2)
-    : sc_module(name), server_(config, l2) {
+                                       timing::L2Cache l2)
+    : sc_module(name), server_(config, std::move(l2)) {
     SC_HAS_PROCESS(GlobalMemoryModule);
     SC_METHOD(serve);
     sensitive << serve_;

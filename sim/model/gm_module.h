@@ -29,7 +29,7 @@ class GlobalMemoryModule : public sc_core::sc_module, public GmInterface {
 
     GlobalMemoryModule(const sc_core::sc_module_name& name,
                        const config::GmConfig& config,
-                       timing::L2Start l2);
+                       timing::L2Cache l2);
     void transfer(const Request& request) override;
 
     /// `served` is told of each transfer, `quiet` at the end of each cycle with transfers, when all

@@ -54,7 +54,10 @@ class Chip : public sc_core::sc_module, private CoreHost {
          const Job& job,
          const observe::Observers& observers)
         : sc_module(name), hardware_(hardware), ids_(isa::core_ids(hardware)),
-          gm_("gm", hardware.gm, job.l2), effects_("effects", job.numerics, [this] { fail(); }) {
+          gm_("gm",
+              hardware.gm,
+              job.seen != nullptr ? *job.seen : timing::L2Cache(hardware.gm, job.l2)),
+          effects_("effects", job.numerics, [this] { fail(); }) {
         CoreHost& self = *this;
         for (std::size_t i = 0; i < ids_.size(); ++i) {
             const observe::CoreInfo info = core_info(hardware, ids_[i]);
@@ -156,6 +159,29 @@ class KernelSession {
 };
 
 } // namespace
+
+timing::L2Cache l2_after(const config::HardwareConfig& hardware,
+                         const std::function<isa::Program(isa::CoreId)>& program) {
+    timing::L2Cache l2(hardware.gm, {});
+    std::vector<isa::Program> programs;
+    for (const isa::CoreId id : isa::core_ids(hardware)) {
+        programs.push_back(program(id));
+    }
+    for (bool more = hardware.gm.l2_tracked; more;) {
+        more = false;
+        for (isa::Program& each : programs) {
+            const isa::Block* const block = each.next();
+            more = more || block != nullptr;
+            for (std::size_t i = 0; block != nullptr && i < block->size(); ++i) {
+                const timing::GmTraffic traffic = timing::gm_traffic((*block)[i], hardware);
+                if (traffic.bytes > 0 && !traffic.bypass) {
+                    l2.access(traffic.tile, traffic.write, traffic.cold);
+                }
+            }
+        }
+    }
+    return l2;
+}
 
 Cycles simulate(const config::HardwareConfig& hardware,
                 const Job& job,

@@ -24,7 +24,12 @@ struct Job {
     /// Works out every instruction of a timing run, also where it is certain what comes of it. The
     /// result is the same.
     bool exact = false;
+    const timing::L2Cache* seen = nullptr; ///< L2 at the start, in place of `l2`; may be null
 };
+
+/// L2 after the transfers of `programs`, a block of each core in turn, in no time.
+timing::L2Cache l2_after(const config::HardwareConfig& hardware,
+                         const std::function<isa::Program(isa::CoreId)>& program);
 
 /// Runs `job` from launch to the last completion and returns the cycles that took. One call at a
 /// time per process; each call starts from a fresh kernel.

@@ -7,6 +7,8 @@
 #include "sim/timing/cost.h"
 #include "sim/timing/l2_cache.h"
 
+#include <utility>
+
 namespace npusim::timing {
 
 /// L2 and HBM, shared by all cores. Bandwidth is a queue served in order of arrival at a fixed
@@ -17,7 +19,7 @@ namespace npusim::timing {
 /// late it is.
 class GmServer {
   public:
-    GmServer(const config::GmConfig& config, L2Start start) : config_(config), l2_(config, start) {}
+    GmServer(const config::GmConfig& config, L2Cache l2) : config_(config), l2_(std::move(l2)) {}
 
     struct Outcome {
         Cycles end;                 ///< of the transfer

@@ -164,11 +164,6 @@ bool L2Cache::read_now(const isa::Tile& tile) {
 
 /// Touches the lines of `tile`, those of one granule together.
 void L2Cache::touch_lines(const isa::Tile& tile, Touch& touch) {
-    if (const auto granules =
-            static_cast<std::size_t>(in_granule_.of(line_.of(tile.end() - 1))) + 1;
-        granules > granules_.size()) {
-        granules_.resize(granules);
-    }
     const bool whole = tile.contiguous();
     const std::int64_t runs = whole ? 1 : tile.rows;
     const std::int64_t run_bytes = whole ? tile.bytes() : tile.row_bytes();
@@ -194,8 +189,17 @@ void L2Cache::touch_lines(const isa::Tile& tile, Touch& touch) {
     this->touch(granule, lines, touch);
 }
 
+inline L2Cache::Granule& L2Cache::at(std::int64_t number) {
+    const auto place = static_cast<std::size_t>(number);
+    if (place / kPage >= pages_.size() || pages_[place / kPage].empty()) [[unlikely]] {
+        pages_.resize(std::max(pages_.size(), place / kPage + 1));
+        pages_[place / kPage].resize(kPage);
+    }
+    return pages_[place / kPage][place % kPage];
+}
+
 void L2Cache::touch(std::int64_t number, Lines lines, Touch& touch) {
-    Granule& granule = granules_[static_cast<std::size_t>(number)];
+    Granule& granule = at(number);
     const Lines known = granule.touched;
     const bool used_now = granule.used == recency_.now() && known != 0;
     if (used_now && (lines & (~known | granule.stale)) == 0 && !touch.write) {
@@ -268,7 +272,7 @@ std::int64_t L2Cache::write_back(std::int64_t taken_in) {
     while (look && !written_.empty() && recency_.older(written_.front().used, size_)) {
         const std::int64_t number = written_.front().granule;
         written_.pop_front();
-        Granule& granule = granules_[static_cast<std::size_t>(number)];
+        Granule& granule = at(number);
         if (recency_.older(granule.used, size_)) {
             due_ += count(granule.dirty);
             granule.dirty = 0;

@@ -43,6 +43,8 @@ class Recency {
     void turn();
     /// Whether `lines` or more have been used since every line of `epoch`.
     [[nodiscard]] bool older(Epoch epoch, std::int64_t lines) const;
+    /// Lines that have been used, ever.
+    [[nodiscard]] std::int64_t lines() const { return all_; }
 
   private:
     void add(std::size_t slot, std::int64_t lines);
@@ -82,6 +84,9 @@ class L2Cache {
     /// Touches the lines of `tile`. A line that nobody has touched before is in HBM if `cold`,
     /// otherwise in L2.
     Traffic access(const isa::Tile& tile, bool write, bool cold);
+
+    /// Bytes that have been touched, ever.
+    [[nodiscard]] std::int64_t bytes_touched() const { return recency_.lines() * line_.size; }
 
   private:
     using Lines = std::uint64_t; ///< a bit per line of a granule
@@ -124,6 +129,9 @@ class L2Cache {
     };
     static constexpr std::size_t kReads = 1024;
 
+    static constexpr std::size_t kPage = 1024; ///< granules
+
+    Granule& at(std::int64_t number);
     bool read_now(const isa::Tile& tile);
     void touch_lines(const isa::Tile& tile, Touch& touch);
     void touch(std::int64_t number, Lines lines, Touch& touch);
@@ -142,7 +150,9 @@ class L2Cache {
     std::int64_t dirty_start_; ///< lines to write back that others have left
 
     Recency recency_;
-    std::vector<Granule> granules_;                            ///< by number from address 0
+    /// By number from address 0, a page of them where one has been touched: a run of a part of a
+    /// kernel touches little of what is there.
+    std::vector<std::vector<Granule>> pages_;
     std::vector<Read> last_reads_ = std::vector<Read>(kReads); ///< by address
     std::int64_t taken_in_ = 0;                                ///< in 1024ths of lines
     struct Written {

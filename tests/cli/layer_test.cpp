@@ -128,6 +128,25 @@ TEST_CASE("layer refuses what it cannot do with what is allowed") {
     CHECK_THAT(invoke("layer --help").out, Contains("Examples:"));
 }
 
+TEST_CASE("a sampled prefill is near the whole one, and says what of it was run") {
+    const std::string prefill = kSmall + "--tokens 8192 ";
+    const json whole = json::parse(invoke("layer " + prefill + "--format json").out);
+    const json sampled = json::parse(invoke("layer " + prefill + "--sample --format json").out);
+    CHECK(sampled["total_cycles"].get<double>() ==
+          Approx(whole["total_cycles"].get<double>()).epsilon(0.05));
+    int cut = 0;
+    for (const json& layer : sampled["layers"]) {
+        for (const json& op : layer["operators"]) {
+            cut += op["share_worked_out"] < 1 ? 1 : 0;
+        }
+    }
+    CHECK(cut > 0);
+    CHECK(whole["layers"][0]["operators"][1]["share_worked_out"] == 1);
+    CHECK_THAT(invoke("layer " + prefill + "--sample").out,
+               Contains("~: of ") && Contains(" % of the rounds were run"));
+    CHECK_THAT(refusal("layer " + prefill + "--sample --exact"), Contains("excludes"));
+}
+
 TEST_CASE("every shipped model has a prefill and a decode on the 910B") {
     for (const std::string model : {"qwen3.5-35b-a3b", "kimi-linear-48b-a3b"}) {
         const std::string job = "layer " + kAscend + "-m " + model + " -q --tokens 64 ";

@@ -2,16 +2,14 @@
 //
 // Every shipped kernel and operator takes the same with laps passed over as with every instruction
 // worked out: cycles, and statistics of every pipe.
-#include "sim/app/decoder.h"
 #include "sim/app/job.h"
 #include "sim/app/operator_run.h"
-#include "sim/config/model.h"
 #include "tests/support/catch.hpp"
 #include "tests/support/lap_count.h"
+#include "tests/support/layer_operators.h"
 #include "tests/support/machine.h"
 
 #include <fmt/format.h>
-#include <map>
 #include <set>
 #include <string>
 
@@ -30,21 +28,6 @@ double passed_share(const config::HardwareConfig& chip,
     CHECK(with.statistics == without.statistics);
     return static_cast<double>(passed.cycles().count()) /
            static_cast<double>(with.statistics.total.count());
-}
-
-/// All operators of a layer of each kind, each different one once.
-std::map<std::string, app::Step> operators_of(const config::HardwareConfig& hardware,
-                                              const config::ModelConfig& model,
-                                              const app::LayerJob& job) {
-    const app::Decoder decoder(hardware, model, job);
-    std::map<std::string, app::Step> operators;
-    for (const bool full : {false, true}) {
-        for (const app::Step& step :
-             decoder.layer(full, model.is_dense(full ? 1 : 2), job.inverse)) {
-            operators.emplace(std::string(step.make()->name()) + ' ' + step.shape, step);
-        }
-    }
-    return operators;
 }
 
 } // namespace
@@ -91,16 +74,15 @@ TEST_CASE("every operator of a layer takes the same with laps passed over") {
     for (const std::string chip : {"ascend-910b", "fused-local"}) {
         const config::HardwareConfig hardware = test::hardware(chip);
         for (const std::string name : {"qwen3.5-0.8b", "qwen3.5-35b-a3b", "kimi-linear-48b-a3b"}) {
-            const config::ModelConfig model =
-                config::load_model(NPUSIM_SOURCE_DIR "/configs/models/" + name + ".yaml");
             app::LayerJob job;
             job.tokens = 512;
             job.inverse = app::parse_request("inverse/neumann", {});
-            for (const auto& [key, step] : operators_of(hardware, model, job)) {
+            for (const auto& [key, step] :
+                 test::layer_operators(hardware, test::model(name), job)) {
                 INFO(chip << ' ' << name << ": " << key);
                 const auto op = step.make();
-                CHECK(app::time_operator(hardware, *op, {&passed}) ==
-                      app::time_operator(hardware, *op, {}, true));
+                CHECK(app::time_operator(hardware, *op, {.observers = {&passed}}) ==
+                      app::time_operator(hardware, *op, {.exact = true}));
             }
         }
     }

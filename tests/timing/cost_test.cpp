@@ -274,7 +274,7 @@ config::GmConfig small_gm() {
 TEST_CASE("GM serves transfers in order of arrival at its rates") {
     config::GmConfig config = small_gm();
     config.l2_tracked = false;
-    timing::GmServer server(config, timing::L2Start{});
+    timing::GmServer server(config, timing::L2Cache(config, {}));
     const auto ends = [&](std::int64_t now, std::int64_t alone, bool write, bool cold, bool past) {
         const timing::GmTraffic traffic{1000, 1000, write, cold, past, {}};
         return server.transfer(Cycles{now}, Cycles{alone}, traffic, server.past_l2(traffic))
@@ -468,7 +468,7 @@ TEST_CASE("a line that is hardly expected to miss hardly costs the latency of a 
     config::GmConfig config = middling_gm(2);
     config.miss_latency = Cycles{100};
     config.hbm_fill_bytes_per_cycle = 1e6;
-    timing::GmServer server(config, timing::L2Start{});
+    timing::GmServer server(config, timing::L2Cache(config, {}));
     const auto latency = [&](std::int64_t line) {
         timing::GmTraffic traffic{512, 512, false, true, false, line_of_gm(line)};
         return server.transfer(Cycles{0}, Cycles{1'000'000}, traffic, server.past_l2(traffic))

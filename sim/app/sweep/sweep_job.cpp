@@ -60,12 +60,12 @@ template <class Options> auto text_field(std::string Options::*field) {
     return [field](auto& options, const Value& value) { options.*field = explore::to_text(value); };
 }
 
-void put_accuracy(JobOptions& options, const Value& value) {
+bool yes(const Value& value) {
     const std::string text = explore::to_text(value);
     if (text != "yes" && text != "no") {
         throw ConfigError(fmt::format("{}: (allowed: yes, no)", text));
     }
-    options.timing_only = text == "no";
+    return text == "yes";
 }
 
 const std::vector<JobKey<InverseOptions>>& inverse_keys() {
@@ -82,7 +82,8 @@ const std::vector<JobKey<InverseOptions>>& inverse_keys() {
         {"count", number_field(&JobOptions::count)},
         {"tokens", number_field(&InverseOptions::tokens)},
         {"seed", number_field(&JobOptions::seed)},
-        {"accuracy", put_accuracy},
+        {"accuracy",
+         [](JobOptions& options, const Value& value) { options.timing_only = !yes(value); }},
     };
     return keys;
 }
@@ -99,6 +100,7 @@ const std::vector<JobKey<LayerOptions>>& layer_keys() {
         {"weights", text_field(&LayerOptions::weights)},
         {"inverse", text_field(&LayerOptions::inverse)},
         {"launch", text_field(&LayerOptions::launch)},
+        {"sample", [](LayerOptions& options, const Value& value) { options.sample = yes(value); }},
     };
     return keys;
 }
