@@ -74,7 +74,7 @@ TEST_CASE("energy of a layer is that of its operators and of static power during
     CHECK_THAT(invoke(job).out,
                Contains("energy (estimate): ") && Contains(" a token, mean power "));
     CHECK_THAT(invoke(job + "--format csv").out,
-               Contains(",energy_uj,energy_per_token_uj,version\n"));
+               Contains(",energy_uj,energy_per_token_uj,share_worked_out,version\n"));
 }
 
 TEST_CASE("one launch for all saves the static power of the others, and decode counts its tokens") {

@@ -832,6 +832,23 @@ TEST_CASE("sweep report: --where narrows the best, the page and the picture hold
     CHECK(svg_elements(content(picture), "circle").size() == 9 + 3); // and the legend
 }
 
+TEST_CASE("a sweep of a decoder can be sampled, as layer can") {
+    const TestSweep sweep(R"(
+job: {kind: layer, model: qwen3.5-0.8b, tokens: 8192, sample: yes}
+axes:
+  - {key: job.batch, values: [1]}
+objectives: [{name: cycles, direction: min}]
+)");
+    REQUIRE(sweep.run().code == 0);
+    const json layer = json::parse(
+        invoke("layer " + kAscend + "-q -m qwen3.5-0.8b --tokens 8192 --sample --format json").out);
+    CHECK(record_of(records_in(sweep.folder()), 0)["objectives"]["cycles"] ==
+          layer["total_cycles"]);
+    const Outcome outcome = sweep.run("--set job.sample=seldom", "other");
+    CHECK(outcome.code == 2);
+    CHECK_THAT(outcome.err, Contains("seldom: (allowed: yes, no)"));
+}
+
 TEST_CASE("a sweep of a decoder has the cycles and the energy of layer") {
     const TestSweep sweep(R"(
 job: {kind: layer, model: qwen3.5-0.8b, tokens: 64}
