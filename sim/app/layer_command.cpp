@@ -200,6 +200,8 @@ std::function<int()> add_layer_command(CLI::App& app) {
         "Examples:\n"
         "  npusim layer -c configs/hardware/ascend-910b.yaml -m qwen3.5-9b "
         "--versus forward-substitution\n"
+        "  npusim layer -c configs/hardware/ascend-910b.yaml -m qwen3.5-27b "
+        "--tokens 131072 --sample\n"
         "  npusim layer -c configs/hardware/ascend-910b.yaml -m qwen3.5-9b "
         "--phase decode --tokens 4096 --batch 8 --weights int4\n\n"
         "Timing only: no data, no weights. \"Decoder layer\" is a layer of the model. The inverse "

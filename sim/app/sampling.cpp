@@ -20,10 +20,10 @@ using kernels::Range;
 
 constexpr Range kAll{0, std::numeric_limits<std::int64_t>::max()};
 constexpr std::int64_t kOps = 20'000;      ///< of the beginning, and of a stretch: at least
-constexpr std::int64_t kMostOps = 500'000; ///< that L2 sees before a stretch
+constexpr std::int64_t kMostOps = 400'000; ///< that L2 sees before a stretch
 constexpr double kL2Times = 2;             ///< what it holds, that it sees before a stretch
 constexpr std::int64_t kStretches = 3;     ///< where L2 is not as it will be for long
-constexpr std::int64_t kLong = 16;         ///< times the rounds that L2 sees: one stretch is enough
+constexpr std::int64_t kLong = 8;          ///< times the rounds that L2 sees: one stretch is enough
 
 /// What adds up when rounds do.
 struct Extent {
@@ -168,6 +168,7 @@ OperatorRun sample(const config::HardwareConfig& hardware, kernels::Operator& op
         stretches.push_back(stretch(0));
         stretches.push_back(stretch(kStretches - 1));
     }
+    op.run_only(kAll);
     const std::int64_t counted = std::ssize(stretches) * measured;
     Extent sum(first.run.cost);
     for (const Extent& extent : stretches) {

@@ -151,14 +151,16 @@ std::unique_ptr<kernels::Operator> small_products(const config::HardwareConfig& 
 }
 
 /// All layers of a decoder.
-Workload prefill(const std::string& model, std::int64_t tokens, double seconds, double mb) {
-    Workload result{fmt::format("prefill-{}-{}", model, tokens),
+Workload
+prefill(const std::string& model, std::int64_t tokens, bool sampled, double seconds, double mb) {
+    Workload result{fmt::format("prefill-{}-{}{}", model, tokens, sampled ? "-sampled" : ""),
                     fmt::format("{} tokens, all layers", tokens),
                     seconds,
                     mb};
     result.work = [=] {
         app::LayerJob job;
         job.tokens = tokens;
+        job.sampled = sampled;
         job.inverse = app::parse_request("inverse/neumann", {});
         const config::HardwareConfig hardware = test::hardware("ascend-910b");
         app::OperatorTimer timer(hardware);
@@ -187,8 +189,9 @@ std::vector<Workload> workloads() {
     all.push_back(product("gemm-2048-functional", "2048^3 fp16", gemm_2048, true, 1, 0));
     all.push_back(
         product("small-products", "256 of 64x64x128 fp16", small_products, false, 0.02, 0));
-    all.push_back(prefill("qwen3.5-0.8b", 1024, 0, 0));
-    all.push_back(prefill("qwen3.5-27b", 131'072, 5, 200));
+    all.push_back(prefill("qwen3.5-0.8b", 1024, false, 0, 0));
+    all.push_back(prefill("qwen3.5-27b", 131'072, true, 5, 200));
+    all.push_back(prefill("qwen3.5-27b", 131'072, false, 0, 200));
     all.back().slow = true;
     return all;
 }
