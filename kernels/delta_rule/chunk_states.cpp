@@ -362,8 +362,10 @@ Range ChunkStates::items(isa::CoreId core) const {
 }
 
 Range ChunkStates::sequence_chunks(std::int64_t sequence) const {
-    const auto of = std::ranges::equal_range(chunks(), sequence, {}, &Chunk::sequence);
-    return {of.begin() - chunks().begin(), of.end() - chunks().begin()};
+    const auto first_of = [&](std::int64_t number) {
+        return std::ranges::lower_bound(chunks(), number, {}, &Chunk::sequence) - chunks().begin();
+    };
+    return {first_of(sequence), first_of(sequence + 1)};
 }
 
 std::int64_t ChunkStates::steps_of(Range items) const {

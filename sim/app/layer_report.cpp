@@ -6,8 +6,6 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <map>
-#include <ranges>
 #include <set>
 #include <string>
 
@@ -141,18 +139,21 @@ std::string job_text(const LayerJob& job) {
 /// Says what of the operators was run, if not all.
 std::string sampled_text(const ModelCost& cost) {
     std::set<std::string> all;
-    std::map<std::string, double> sampled; // share of its rounds
+    std::set<std::string> sampled;
+    double least = 1; // share of the rounds
+    double most = 0;
     cost.each_operator([&](const OperatorCost& op, std::int64_t /*times*/) {
         const std::string name = fmt::format("{} {}", op.kernel, op.shape);
         all.insert(name);
         if (op.worked_out < 1) {
-            sampled[name] = op.worked_out;
+            sampled.insert(name);
+            least = std::min(least, op.worked_out);
+            most = std::max(most, op.worked_out);
         }
     });
     if (sampled.empty()) {
         return "";
     }
-    const auto [least, most] = std::ranges::minmax(std::views::values(sampled));
     return fmt::format("~: of {} of {} operators {:.2g} to {:.2g} % of the rounds were run, the "
                        "others are taken to be like them\n",
                        sampled.size(),
