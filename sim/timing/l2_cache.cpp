@@ -189,17 +189,15 @@ void L2Cache::touch_lines(const isa::Tile& tile, Touch& touch) {
     this->touch(granule, lines, touch);
 }
 
-inline L2Cache::Granule& L2Cache::at(std::int64_t number) {
-    const auto place = static_cast<std::size_t>(number);
-    if (place / kPage >= pages_.size() || pages_[place / kPage].empty()) [[unlikely]] {
-        pages_.resize(std::max(pages_.size(), place / kPage + 1));
-        pages_[place / kPage].resize(kPage);
-    }
-    return pages_[place / kPage][place % kPage];
+void L2Cache::Granules::open(std::size_t page) {
+    pages_.resize(std::max(pages_.size(), page + 1));
+    pages_[page].resize(kPage);
+    page_ = page;
+    here_ = pages_[page].data();
 }
 
 void L2Cache::touch(std::int64_t number, Lines lines, Touch& touch) {
-    Granule& granule = at(number);
+    Granule& granule = granules_[number];
     const Lines known = granule.touched;
     const bool used_now = granule.used == recency_.now() && known != 0;
     if (used_now && (lines & (~known | granule.stale)) == 0 && !touch.write) {
@@ -272,7 +270,7 @@ std::int64_t L2Cache::write_back(std::int64_t taken_in) {
     while (look && !written_.empty() && recency_.older(written_.front().used, size_)) {
         const std::int64_t number = written_.front().granule;
         written_.pop_front();
-        Granule& granule = at(number);
+        Granule& granule = granules_[number];
         if (recency_.older(granule.used, size_)) {
             due_ += count(granule.dirty);
             granule.dirty = 0;

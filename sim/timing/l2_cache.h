@@ -107,6 +107,32 @@ class L2Cache {
         Recency::Epoch used = 0; ///< last
         std::int16_t lost = 0;   ///< the share of stale lines that is gone
     };
+    /// By number from address 0, a page of them where one has been touched: a run of a part of a
+    /// kernel touches little of what is there.
+    class Granules {
+      public:
+        Granules() = default;
+        Granules(const Granules& other) : pages_(other.pages_) {}
+        Granules(Granules&&) = default;
+        Granules& operator=(const Granules&) = delete;
+        Granules& operator=(Granules&&) = delete;
+        ~Granules() = default;
+        Granule& operator[](std::int64_t number) {
+            const auto place = static_cast<std::size_t>(number);
+            if (place / kPage != page_) {
+                open(place / kPage);
+            }
+            return here_[place % kPage];
+        }
+
+      private:
+        void open(std::size_t page);
+
+        static constexpr std::size_t kPage = 1024;
+        std::vector<std::vector<Granule>> pages_;
+        std::size_t page_ = ~std::size_t{0}; ///< the one used last
+        Granule* here_ = nullptr;            ///< its granules
+    };
     /// An access and what it adds up to.
     struct Touch {
         bool write;
@@ -129,9 +155,6 @@ class L2Cache {
     };
     static constexpr std::size_t kReads = 1024;
 
-    static constexpr std::size_t kPage = 1024; ///< granules
-
-    Granule& at(std::int64_t number);
     bool read_now(const isa::Tile& tile);
     void touch_lines(const isa::Tile& tile, Touch& touch);
     void touch(std::int64_t number, Lines lines, Touch& touch);
@@ -150,9 +173,7 @@ class L2Cache {
     std::int64_t dirty_start_; ///< lines to write back that others have left
 
     Recency recency_;
-    /// By number from address 0, a page of them where one has been touched: a run of a part of a
-    /// kernel touches little of what is there.
-    std::vector<std::vector<Granule>> pages_;
+    Granules granules_;
     std::vector<Read> last_reads_ = std::vector<Read>(kReads); ///< by address
     std::int64_t taken_in_ = 0;                                ///< in 1024ths of lines
     struct Written {
