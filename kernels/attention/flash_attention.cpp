@@ -126,34 +126,25 @@ std::vector<FlashAttention::Turn> FlashAttention::turns(const std::vector<QueryB
                                                         const Worker& worker) const {
     std::vector<Turn> turns;
     const std::int64_t items = std::ssize(blocks) * shape_.heads;
+    std::int64_t first = 0;
     for (std::int64_t round = 0; round * worker.count < items; ++round) {
         const std::int64_t index = dealt_item(round, worker.count, worker.index);
         if (index < items) {
             const QueryBlock& block = blocks[static_cast<std::size_t>(index / shape_.heads)];
-            turns.push_back(
-                {&block, index % shape_.heads, ceil_div(block.keys(), tiling_.block())});
+            const std::int64_t end = first + ceil_div(block.keys(), tiling_.block());
+            turns.push_back({&block, index % shape_.heads, {first, end}});
+            first = end;
         }
     }
     return turns;
 }
 
-namespace {
-
-template <class Turns> std::int64_t steps_of(const Turns& turns) {
-    std::int64_t steps = 0;
-    for (const auto& turn : turns) {
-        steps += turn.steps;
-    }
-    return steps;
-}
-
-} // namespace
-
 std::int64_t FlashAttention::rounds() const {
     const std::vector<QueryBlock> blocks = query_blocks();
     std::int64_t most = 0;
     for (std::int64_t index = 0; index < hardware().ai_cores; ++index) {
-        most = std::max(most, steps_of(turns(blocks, {index, hardware().ai_cores})));
+        const std::vector<Turn> mine = turns(blocks, {index, hardware().ai_cores});
+        most = std::max(most, mine.empty() ? 0 : mine.back().steps.end);
     }
     return most;
 }
@@ -162,19 +153,17 @@ isa::Program FlashAttention::program(isa::CoreId core) const {
     OnlineSoftmax softmax(hardware(), core, head(), tiling_, tiling_.queries, scratch_);
     const std::vector<QueryBlock> blocks = query_blocks();
     const std::vector<Turn> mine = turns(blocks, ai_core_worker(hardware(), core));
-    const Range steps = limited({0, steps_of(mine)});
-    std::int64_t first = 0; // step of a turn, among all
+    const Range run = limited({0, mine.empty() ? 0 : mine.back().steps.end});
     for (const Turn& turn : mine) {
-        const Range own{std::max(steps.begin - first, std::int64_t{0}),
-                        std::min(steps.end - first, turn.steps)};
-        first += turn.steps;
-        if (own.size() <= 0) {
+        const std::int64_t begin = std::max(run.begin, turn.steps.begin);
+        const std::int64_t end = std::min(run.end, turn.steps.end);
+        if (begin >= end) {
             continue;
         }
         const auto next = std::make_shared<const AttentionItem>(
-            item(*turn.block, turn.head, own.begin * tiling_.block()));
-        for (std::int64_t step = 0; step < own.size(); ++step) {
-            softmax.advance(next, step * tiling_.block());
+            item(*turn.block, turn.head, (begin - turn.steps.begin) * tiling_.block()));
+        for (std::int64_t step = begin; step < end; ++step) {
+            softmax.advance(next, (step - begin) * tiling_.block());
             co_yield softmax.take();
         }
     }

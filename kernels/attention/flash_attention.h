@@ -48,11 +48,11 @@ class FlashAttention : public Operator {
     };
     [[nodiscard]] AttentionHead head() const;
     [[nodiscard]] std::vector<QueryBlock> query_blocks() const;
-    /// What a worker does, in blocks of keys.
+    /// An item of a worker.
     struct Turn {
         const QueryBlock* block = nullptr;
         std::int64_t head = 0;
-        std::int64_t steps = 0;
+        Range steps; ///< blocks of keys, among those of all its items
     };
     [[nodiscard]] std::vector<Turn> turns(const std::vector<QueryBlock>& blocks,
                                           const Worker& worker) const;

@@ -125,35 +125,27 @@ class L2Before {
     std::int64_t rounds_ = 1;
 };
 
-/// The beginning of an operator: a power of two of rounds.
-struct Beginning {
-    std::int64_t rounds = 1;
-    Run run;
-};
-
 } // namespace
 
 OperatorRun sample(const config::HardwareConfig& hardware, kernels::Operator& op) {
     const std::int64_t rounds = op.rounds();
-    const auto whole = [&] { return run_rounds(hardware, op, kAll).cost; };
-    Beginning first;
-    for (;; first.rounds *= 2) {
-        if (first.rounds * (1 + 2 * kStretches) >= rounds) {
-            return whole();
+    std::int64_t first = 0; // rounds of the beginning
+    Run beginning;
+    do {
+        first = std::max<std::int64_t>(1, 2 * first);
+        if (first * (1 + 2 * kStretches) >= rounds) {
+            return run_rounds(hardware, op, kAll).cost;
         }
-        first.run = run_rounds(hardware, op, {0, first.rounds});
-        if (first.run.ops >= kOps) {
-            break;
-        }
-    }
-    const std::int64_t measured = std::max<std::int64_t>(2, first.rounds * kOps / first.run.ops);
+        beginning = run_rounds(hardware, op, {0, first});
+    } while (beginning.ops < kOps);
+    const std::int64_t measured = std::max<std::int64_t>(2, first * kOps / beginning.ops);
     const std::int64_t run_in = ceil_div(measured, std::int64_t{2});
-    const std::int64_t left = rounds - first.rounds;
+    const std::int64_t left = rounds - first;
     L2Before l2_before(
-        hardware, op, static_cast<double>(first.run.ops) / static_cast<double>(first.rounds));
+        hardware, op, static_cast<double>(beginning.ops) / static_cast<double>(first));
     // Of `measured` rounds in the middle of part `index` of the rounds that are left.
     const auto stretch = [&](std::int64_t index) {
-        const std::int64_t middle = first.rounds + left * (2 * index + 1) / (2 * kStretches);
+        const std::int64_t middle = first + left * (2 * index + 1) / (2 * kStretches);
         const std::int64_t begin = middle - measured / 2 - run_in;
         const timing::L2Cache l2 = l2_before(begin);
         const Run before = run_rounds(hardware, op, {begin, begin + run_in}, &l2);
@@ -170,12 +162,12 @@ OperatorRun sample(const config::HardwareConfig& hardware, kernels::Operator& op
     }
     op.run_only(kAll);
     const std::int64_t counted = std::ssize(stretches) * measured;
-    Extent sum(first.run.cost);
+    Extent sum(beginning.cost);
     for (const Extent& extent : stretches) {
         sum.add(extent, static_cast<double>(left) / static_cast<double>(counted));
     }
     OperatorRun run = sum.run();
-    run.worked_out = static_cast<double>(first.rounds + counted) / static_cast<double>(rounds);
+    run.worked_out = static_cast<double>(first + counted) / static_cast<double>(rounds);
     return run;
 }
 
