@@ -2,6 +2,7 @@
 #include "traces/trace_file.h"
 
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "traces/chrome.h"
 #include "traces/kanata.h"
 #include "traces/mindstudio.h"
@@ -12,7 +13,6 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -79,7 +79,7 @@ std::string trace_formats() {
         }
     }
     return fmt::format(
-        "{}; {} with .gz after it compressed", fmt::join(all, ", "), fmt::join(compressible, ", "));
+        "{}; {} with .gz after it compressed", join(all, ", "), join(compressible, ", "));
 }
 
 std::unique_ptr<observe::Observer> open_trace(const Path& path,

@@ -11,11 +11,11 @@
 #include "kernels/inverse/newton_schulz/newton_schulz.h"
 #include "kernels/inverse/radix4/radix4.h"
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "sim/base/number.h"
 #include "sim/base/suggest.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace npusim::kernels {
 
@@ -53,10 +53,8 @@ const Kernel& find_kernel(std::string_view name) {
         }
         names.emplace_back(kernel->name());
     }
-    throw ConfigError(fmt::format("unknown kernel '{}'{} (allowed: {})",
-                                  name,
-                                  did_you_mean(name, names),
-                                  fmt::join(names, ", ")));
+    throw ConfigError(fmt::format(
+        "unknown kernel '{}'{} (allowed: {})", name, did_you_mean(name, names), join(names, ", ")));
 }
 
 std::int64_t
@@ -75,7 +73,7 @@ parse_parameter(const Kernel& kernel, const Parameter& parameter, const std::str
                                       kernel.name(),
                                       parameter.name,
                                       text,
-                                      fmt::join(allowed, ", ")));
+                                      join(allowed, ", ")));
     }
     return *value;
 }
@@ -102,12 +100,11 @@ ParameterValues resolve_parameters(const Kernel& kernel,
     }
     for (const auto& [name, value] : given) {
         if (!values.contains(name)) {
-            throw ConfigError(
-                fmt::format("{}: unknown parameter '{}'{} (allowed: {})",
-                            kernel.name(),
-                            name,
-                            did_you_mean(name, names),
-                            names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
+            throw ConfigError(fmt::format("{}: unknown parameter '{}'{} (allowed: {})",
+                                          kernel.name(),
+                                          name,
+                                          did_you_mean(name, names),
+                                          names.empty() ? "none" : join(names, ", ")));
         }
     }
     return values;

@@ -3,6 +3,7 @@
 
 #include "kernels/inverse/npy.h"
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "sim/base/number.h"
 #include "sim/base/suggest.h"
 #include "sim/base/units.h"
@@ -12,7 +13,6 @@
 #include <cmath>
 #include <filesystem>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <functional>
 #include <iterator>
 #include <limits>
@@ -117,7 +117,7 @@ void add_file(const fs::path& path, const InputCase& wanted, Matrices& batch) {
     if (a.shape.size() != 3 || a.shape[1] != size || a.shape[2] != size) {
         throw ConfigError(fmt::format("{}: shape [{}] (allowed: [count, {}, {}] with --chunk {})",
                                       path.string(),
-                                      fmt::join(a.shape, ", "),
+                                      join(a.shape, ", "),
                                       size,
                                       size,
                                       size));
@@ -157,7 +157,7 @@ void add_activations(const fs::path& folder, const InputCase& wanted, Matrices& 
             throw ConfigError(
                 fmt::format("{}: shape [{}] (allowed: [{}, {}], as k.npy and beta.npy have it)",
                             (folder / name).string(),
-                            fmt::join(array->shape, ", "),
+                            join(array->shape, ", "),
                             value_heads,
                             tokens));
         }

@@ -2,13 +2,13 @@
 #include "kernels/inverse/npy.h"
 
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "sim/functional/formats.h"
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <fstream>
 #include <string>
 #include <string_view>
@@ -71,7 +71,7 @@ class HeaderParser {
         }
         std::sort(keys.begin(), keys.end());
         if (keys != std::vector<std::string>{"descr", "fortran_order", "shape"}) {
-            malformed(fmt::format("keys are [{}]", fmt::join(keys, ", ")));
+            malformed(fmt::format("keys are [{}]", join(keys, ", ")));
         }
         return header;
     }
@@ -228,7 +228,7 @@ NpyArray read_npy(const fs::path& path) {
         fail(path,
              fmt::format("has {} bytes of data, which is not {} elements of {} bytes",
                          data.size(),
-                         fmt::join(header.shape, " x "),
+                         join(header.shape, " x "),
                          width),
              "exactly the data the header announces, no dimension 0");
     }
@@ -250,7 +250,7 @@ NpyArray read_array(const std::filesystem::path& path, std::size_t dimensions, c
     NpyArray array = read_npy(path);
     if (array.shape.size() != dimensions) {
         throw ConfigError(fmt::format(
-            "{}: shape [{}] (allowed: {})", path.string(), fmt::join(array.shape, ", "), shape));
+            "{}: shape [{}] (allowed: {})", path.string(), join(array.shape, ", "), shape));
     }
     return array;
 }

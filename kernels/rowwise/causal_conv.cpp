@@ -13,10 +13,9 @@
 namespace npusim::kernels {
 
 using isa::Tile;
+using rowwise::kSlots;
 
 namespace {
-
-constexpr std::int64_t kSlots = 2;
 
 /// Sums of all elements before each one, and of all.
 std::vector<std::int64_t> sums_before(const std::vector<std::int64_t>& counts) {

@@ -4,10 +4,10 @@
 namespace npusim::kernels {
 
 using isa::Tile;
+using rowwise::kSlots;
 
 namespace {
 
-constexpr std::int64_t kSlots = 2;
 /// Columns of a tile that is less than a row are a multiple of this: a 512-byte line of fp16.
 constexpr std::int64_t kGranule = 256;
 

@@ -6,12 +6,7 @@
 namespace npusim::kernels {
 
 using isa::Tile;
-
-namespace {
-
-constexpr std::int64_t kSlots = 2;
-
-} // namespace
+using rowwise::kSlots;
 
 /// In UB. A row of heads is mostly shorter than a repeat, so everything is a dense tile, and the
 /// weights are spread over one once for all.

@@ -6,13 +6,11 @@
 namespace npusim::kernels {
 
 using isa::Tile;
+using rowwise::kSlots;
 using rowwise::RowTiles;
 using rowwise::UbPlan;
 
 namespace {
-
-/// More slots than two hide no more: the vector unit is the slowest pipe by far.
-constexpr std::int64_t kSlots = 2;
 
 /// The most slots, then the most rows up to the preferred number, that fit. Throws ConfigError
 /// where nothing does.

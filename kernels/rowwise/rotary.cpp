@@ -10,10 +10,10 @@ namespace npusim::kernels {
 
 using isa::Tile;
 using rowwise::Grid;
+using rowwise::kSlots;
 
 namespace {
 
-constexpr std::int64_t kSlots = 2;
 /// Part of UB for angles, at most, unless a tile of x needs more. A choice.
 constexpr std::int64_t kAnglePart = 8;
 

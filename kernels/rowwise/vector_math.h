@@ -11,6 +11,10 @@
 /// while it is worked on.
 namespace npusim::kernels::rowwise {
 
+/// Tiles of each kind in flight. More than two hide no more: the vector unit is the slowest pipe by
+/// far.
+inline constexpr std::int64_t kSlots = 2;
+
 /// `in` in fp32: itself if it is, else converted into `wide`, a tile of the same shape.
 isa::Tile widen(Stream& s, const isa::Tile& in, const isa::Tile& wide);
 /// out = round(values), fp32; nothing to do where they are one tile.

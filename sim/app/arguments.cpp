@@ -2,6 +2,7 @@
 #include "sim/app/arguments.h"
 
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "sim/base/suggest.h"
 
 #include <CLI/CLI.hpp>
@@ -9,7 +10,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <system_error>
 #include <thread>
 
@@ -35,7 +35,7 @@ void check_chunk(std::int64_t chunk) {
 std::string dtype_names() {
     std::vector<std::string_view> names(kDTypes.size());
     std::ranges::transform(kDTypes, names.begin(), [](DType dtype) { return to_string(dtype); });
-    return fmt::format("{}", fmt::join(names, ", "));
+    return join(names, ", ");
 }
 
 DType parse_dtype(const std::string& text, const std::string& option) {
@@ -62,7 +62,7 @@ config::ModelConfig load_model(const std::string& text) {
     throw ConfigError(fmt::format("-m {}: no such file or model{} (allowed: a file, {})",
                                   text,
                                   did_you_mean(text, names),
-                                  fmt::join(names, ", ")));
+                                  join(names, ", ")));
 }
 
 config::HardwareConfig load_hardware(const std::string& file,

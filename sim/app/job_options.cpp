@@ -3,14 +3,13 @@
 
 #include "sim/app/arguments.h"
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <limits>
 #include <map>
-#include <spdlog/spdlog.h>
 
 namespace npusim::app {
 
@@ -27,7 +26,7 @@ kernels::Scaling parse_scaling(const JobOptions& options) {
         }
     }
     throw ConfigError(
-        fmt::format("--scale {}: (allowed: {})", text, fmt::join(kernels::kScalingNames, ", ")));
+        fmt::format("--scale {}: (allowed: {})", text, join(kernels::kScalingNames, ", ")));
 }
 
 /// The matrices, unless only their number matters and is given.
@@ -113,12 +112,6 @@ Workload LoadedInput::workload() const {
             .reference = &*reference_,
             .calibration = calibration_ ? &*calibration_ : nullptr,
             .exact = exact_};
-}
-
-void set_verbosity(bool verbose, bool quiet) {
-    spdlog::set_level(verbose ? spdlog::level::info
-                      : quiet ? spdlog::level::err
-                              : spdlog::level::warn);
 }
 
 void add_job_options(CLI::App& command, JobOptions& options) {

@@ -78,7 +78,4 @@ class LoadedJob {
     LoadedInput input_;
 };
 
-/// Sets how much is said on stderr.
-void set_verbosity(bool verbose, bool quiet);
-
 } // namespace npusim::app

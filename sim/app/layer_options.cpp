@@ -3,10 +3,10 @@
 
 #include "sim/app/arguments.h"
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace npusim::app {
 
@@ -21,8 +21,7 @@ void check_range(const char* option, std::int64_t value, std::int64_t most) {
 template <class Names>
 void check_name(const char* option, const std::string& value, const Names& allowed) {
     if (std::ranges::count(allowed, value) == 0) {
-        throw ConfigError(
-            fmt::format("{} {}: (allowed: {})", option, value, fmt::join(allowed, ", ")));
+        throw ConfigError(fmt::format("{} {}: (allowed: {})", option, value, join(allowed, ", ")));
     }
 }
 

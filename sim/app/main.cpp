@@ -2,6 +2,7 @@
 #include "sim/app/arguments.h"
 #include "sim/app/layer_command.h"
 #include "sim/app/list_command.h"
+#include "sim/app/log.h"
 #include "sim/app/run_command.h"
 #include "sim/app/study_command.h"
 #include "sim/app/sweep/sweep_command.h"
@@ -9,19 +10,16 @@
 #include "sim/app/validate/validate_command.h"
 #include "sim/app/view_command.h"
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "sim/base/suggest.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <functional>
-#include <span>
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
+#include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace npusim::app {
@@ -69,10 +67,23 @@ std::string explain(const CLI::App& app, const CLI::ParseError& error) {
     return fmt::format("{}\nsee: {} --help", text, full_name(command));
 }
 
+struct Command {
+    std::string name;
+    /// Adds it to the program; what that gives runs it and returns the exit code.
+    std::function<std::function<int()>(CLI::App& program)> add;
+};
+
+constexpr const char* kVersion = "npusim " NPUSIM_VERSION;
+
 int dispatch(int argc, char** argv) {
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    if (words == std::vector<std::string>{"--version"}) { // asked often, by scripts
+        print(fmt::format("{}\n", kVersion));
+        return kDone;
+    }
     CLI::App app{"npusim: a cycle-approximate NPU core that runs real kernels on real data",
                  "npusim"};
-    app.set_version_flag("--version", std::string("npusim ") + NPUSIM_VERSION);
+    app.set_version_flag("--version", kVersion);
     app.require_subcommand(1);
     app.footer(
         "Examples:\n"
@@ -89,25 +100,36 @@ int dispatch(int argc, char** argv) {
         "--max-error 1e-2\n"
         "  npusim list kernels\n\n"
         "Exit code: 0 done, 1 the run failed (deadlock, --check, nothing to select), 2 bad input.");
-    const std::string command_line = fmt::format(
-        "npusim {}", fmt::join(std::span(argv, static_cast<std::size_t>(argc)).subspan(1), " "));
-    const std::vector<std::pair<std::string, std::function<int()>>> commands{
-        {"run", add_run_command(app, command_line)},
-        {"compare", add_compare_command(app, command_line)},
-        {"select", add_select_command(app, command_line)},
-        {"list", add_list_command(app)},
-        {"study", add_study_command(app)},
-        {"speed", add_speed_command(app)},
-        {"trace", add_trace_command(app)},
-        {"sweep", add_sweep_command(app, command_line)},
-        {"layer", add_layer_command(app)},
-        {"shares", add_shares_command(app)},
-        {"pipeline", add_pipeline_command(app)},
-        {"validate", add_validate_command(app)},
-        {"calibrate", add_calibrate_command(app)},
-        {"timeline", add_timeline_command(app)},
-        {"plot", add_plot_command(app)},
+    const std::string command_line = "npusim " + join(words, " ");
+    const auto with_line = [&](auto add) {
+        return [&, add](CLI::App& program) { return add(program, command_line); };
     };
+    const std::vector<Command> commands{
+        {"run", with_line(add_run_command)},
+        {"compare", with_line(add_compare_command)},
+        {"select", with_line(add_select_command)},
+        {"list", add_list_command},
+        {"study", add_study_command},
+        {"speed", add_speed_command},
+        {"trace", add_trace_command},
+        {"sweep", with_line(add_sweep_command)},
+        {"layer", add_layer_command},
+        {"shares", add_shares_command},
+        {"pipeline", add_pipeline_command},
+        {"validate", add_validate_command},
+        {"calibrate", add_calibrate_command},
+        {"timeline", add_timeline_command},
+        {"plot", add_plot_command},
+    };
+    // The options of all of them take longer to set up than a small run takes.
+    const std::string first = words.empty() ? "" : words.front();
+    const bool named = std::ranges::find(commands, first, &Command::name) != commands.end();
+    std::map<std::string, std::function<int()>> added;
+    for (const Command& command : commands) {
+        if (!named || command.name == first) {
+            added[command.name] = command.add(app);
+        }
+    }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -116,10 +138,7 @@ int dispatch(int argc, char** argv) {
         }
         throw ConfigError(explain(app, error));
     }
-    spdlog::set_level(spdlog::level::warn);
-    const std::string chosen = app.get_subcommands().front()->get_name();
-    return std::ranges::find(commands, chosen, &std::pair<std::string, std::function<int()>>::first)
-        ->second();
+    return added.at(app.get_subcommands().front()->get_name())();
 }
 
 } // namespace
@@ -129,18 +148,17 @@ int dispatch(int argc, char** argv) {
 int main(int argc, char** argv) {
     // Before anything touches SystemC, which greets on stderr.
     setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1); // NOLINT(concurrency-mt-unsafe)
-    spdlog::set_default_logger(spdlog::stderr_color_st("npusim"));
-    spdlog::set_pattern("npusim: %^%l%$: %v");
+    npusim::app::log::start();
     try {
         return npusim::app::dispatch(argc, argv);
     } catch (const npusim::ConfigError& error) {
-        spdlog::error("{}", error.what());
+        npusim::app::log::error(error.what());
         return npusim::app::kUsage;
     } catch (const npusim::ProgramError& error) {
-        spdlog::error("{}", error.what());
+        npusim::app::log::error(error.what());
         return npusim::app::kUsage;
     } catch (const std::exception& error) {
-        spdlog::error("{}", error.what());
+        npusim::app::log::error(error.what());
         return npusim::app::kFailed;
     }
 }

@@ -3,13 +3,13 @@
 
 #include "sim/app/report_parts.h"
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -226,7 +226,7 @@ json note_json(const PageRecorder& run, const Path& path) {
     if (!path) {
         notes.emplace_back("too many instructions for a critical path");
     }
-    return notes.empty() ? json(nullptr) : json(fmt::format("{}", fmt::join(notes, "; ")));
+    return notes.empty() ? json(nullptr) : json(join(notes, "; "));
 }
 
 std::string job_text(const Result& result) {
@@ -362,7 +362,7 @@ std::string run_page(const config::HardwareConfig& hardware,
     }
     const Result& first = results.front();
     json data = head_json(
-        fmt::format("{}: {} on {}", fmt::join(names, " against "), job_text(first), first.hardware),
+        fmt::format("{}: {} on {}", join(names, " against "), job_text(first), first.hardware),
         command);
     data["runs"] = list;
     return page_of(data);

@@ -9,6 +9,7 @@
 #include "kernels/inverse/accuracy.h"
 #include "kernels/inverse/inverse_operator.h"
 #include "kernels/inverse/reference.h"
+#include "sim/app/log.h"
 #include "sim/app/operator_run.h"
 #include "sim/app/report_parts.h"
 #include "sim/app/table.h"
@@ -19,7 +20,6 @@
 #include <fmt/format.h>
 #include <map>
 #include <span>
-#include <spdlog/spdlog.h>
 #include <utility>
 
 namespace npusim::app {
@@ -198,7 +198,7 @@ Pipeline run_pipeline(const config::HardwareConfig& hardware,
             if (inverses.size() == 1) {
                 throw;
             }
-            spdlog::warn("{} left out: {}", inverses[i], error.what());
+            log::warn(fmt::format("{} left out: {}", inverses[i], error.what()));
         }
     }
     pipeline.stages = chain.stages();

@@ -5,11 +5,11 @@
 #include "sim/app/report.h"
 #include "sim/app/report_parts.h"
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <fstream>
 
 namespace npusim::app {
@@ -65,7 +65,7 @@ std::string common_facts(const std::vector<Facts>& files) {
             common.push_back(files[0][i]);
         }
     }
-    return fmt::format("{}", fmt::join(common, ", "));
+    return join(common, ", ");
 }
 
 /// Those of `one` that do not hold for all of `files`.
@@ -89,7 +89,7 @@ std::size_t part_place(const std::string& name, const std::string& file) {
     const auto* const found = std::ranges::find(kPartNames, name);
     if (found == kPartNames.end()) {
         throw ConfigError(
-            fmt::format("{}: part '{}' (allowed: {})", file, name, fmt::join(kPartNames, ", ")));
+            fmt::format("{}: part '{}' (allowed: {})", file, name, join(kPartNames, ", ")));
     }
     return static_cast<std::size_t>(found - kPartNames.begin());
 }
@@ -169,7 +169,7 @@ std::string candidate_name(const json& candidates, const json& one) {
     return fmt::format("{}{}{}",
                        short_name(text_of(one, "kernel")),
                        parameters.empty() ? "" : ":",
-                       fmt::join(parameters, ","));
+                       join(parameters, ","));
 }
 
 bool has_figures(const json& candidate) {
@@ -270,7 +270,7 @@ traces::ParetoPlot pareto_of(const std::vector<std::string>& files) {
     for (std::size_t i = 0; i < files.size(); ++i) {
         SelectFile& file = read[i];
         const Facts own = own_facts(facts, file.facts);
-        file.set.name = own.empty() ? files[i] : fmt::format("{}", fmt::join(own, ", "));
+        file.set.name = own.empty() ? files[i] : join(own, ", ");
         if (files.size() > 1) { // colours tell the files apart, not the kernels
             for (ParetoPoint& point : file.set.points) {
                 point.series = file.set.name;

@@ -3,6 +3,7 @@
 
 #include "sim/app/arguments.h"
 #include "sim/app/job_options.h"
+#include "sim/app/log.h"
 #include "sim/app/output.h"
 #include "sim/app/page.h"
 #include "sim/app/report.h"
@@ -22,7 +23,6 @@
 #include <iterator>
 #include <map>
 #include <memory>
-#include <spdlog/spdlog.h>
 
 namespace npusim::app {
 
@@ -101,7 +101,7 @@ void check_flags(const config::HardwareConfig& hardware,
                                      "wait_flag is missing",
                                      result.kernel));
     }
-    spdlog::info("{}: same bytes as in program order", result.kernel);
+    log::info(result.kernel + ": same bytes as in program order");
 }
 
 int run_kernels(const RunOptions& options) {
@@ -116,8 +116,11 @@ int run_kernels(const RunOptions& options) {
         const KernelRequest& request = job.requests()[i];
         const std::string name(request.kernel->name());
         const kernels::Problem& problem = workload.problem;
-        spdlog::info(
-            "{}: {} matrices of {} on {}", name, problem.count, problem.chunk, job.hardware().name);
+        log::info(fmt::format("{}: {} matrices of {} on {}",
+                              name,
+                              problem.count,
+                              problem.chunk,
+                              job.hardware().name));
         traces::Progress progress(
             name, problem.count * bytes_of(problem.dtype, problem.chunk * problem.chunk));
         observe::Observers observers;
@@ -176,7 +179,7 @@ int select_kernel(const SelectOptions& options) {
     const auto announce = [&](std::size_t index, std::size_t count, const Candidate& candidate) {
         const std::string text =
             fmt::format("select: {} of {}, {}", index + 1, count, spec(candidate.request));
-        spdlog::info("{}", text);
+        log::info(text);
         if (!options.quiet && !options.verbose && status.due()) {
             status.say(text);
         }
@@ -268,7 +271,7 @@ std::function<int()> add_kernels_command(CLI::App& app,
         if (!several && options->kernels.size() != 1) {
             throw ConfigError("run takes one -k (several: npusim compare)");
         }
-        set_verbosity(options->verbose, options->quiet);
+        log::set_level(options->verbose, options->quiet);
         return run_kernels(*options);
     };
 }
@@ -293,7 +296,7 @@ std::function<int()> add_select_command(CLI::App& app, const std::string& comman
     options->input = "suite";
     add_options(*command, *options);
     return [options] {
-        set_verbosity(options->verbose, options->quiet);
+        log::set_level(options->verbose, options->quiet);
         return select_kernel(*options);
     };
 }

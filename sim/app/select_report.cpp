@@ -3,10 +3,10 @@
 
 #include "sim/app/report_parts.h"
 #include "sim/app/table.h"
+#include "sim/base/join.h"
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <set>
 #include <utility>
 #include <vector>
@@ -34,7 +34,7 @@ parameters_text(const KernelRequest& request, const char* separator, const Shown
                             kernels::parameter_text(parameter, request.values.at(parameter.name))));
         }
     }
-    return fmt::format("{}", fmt::join(parts, separator));
+    return join(parts, separator);
 }
 
 /// The parameters that some candidate has other than by default.
@@ -138,7 +138,7 @@ std::string broken_text(const Candidate& candidate, double max_error) {
     for (std::size_t c = 0; c < std::min(broken.size(), kCasesNamed); ++c) {
         parts.push_back(broken[c].name + " " + worst_text(broken[c].accuracy));
     }
-    std::string text = fmt::format("{}", fmt::join(parts, "; "));
+    std::string text = join(parts, "; ");
     if (broken.size() > kCasesNamed) {
         text += fmt::format("; and {} more", broken.size() - kCasesNamed);
     }

@@ -3,6 +3,7 @@
 
 #include "sim/app/arguments.h"
 #include "sim/app/job_options.h"
+#include "sim/app/log.h"
 #include "sim/app/output.h"
 #include "sim/app/speed.h"
 #include "sim/app/study.h"
@@ -13,7 +14,6 @@
 #include <fmt/format.h>
 #include <limits>
 #include <memory>
-#include <spdlog/spdlog.h>
 
 namespace npusim::app {
 
@@ -51,9 +51,7 @@ int study(const StudyArguments& arguments) {
     }
     run_studies(studies,
                 hardware,
-                {arguments.count,
-                 static_cast<std::uint64_t>(arguments.seed),
-                 [](const std::string& what) { spdlog::info("{}", what); }});
+                {arguments.count, static_cast<std::uint64_t>(arguments.seed), &log::info});
     const std::string text = study_text(studies, hardware.name);
     const std::string json = study_json(arguments.name, studies, hardware.name);
     const std::string csv = study_csv(studies);
@@ -69,7 +67,7 @@ int study(const StudyArguments& arguments) {
     print(report);
     const std::vector<std::string> off = differences(studies);
     for (const std::string& line : off) {
-        spdlog::error("{}", line);
+        log::error(line);
     }
     return off.empty() ? kDone : kFailed;
 }
@@ -141,7 +139,7 @@ std::function<int()> add_study_command(CLI::App& app) {
     const auto arguments = std::make_shared<StudyArguments>();
     add_options(*command, *arguments);
     return [arguments] {
-        set_verbosity(arguments->verbose, false);
+        log::set_level(arguments->verbose, false);
         return study(*arguments);
     };
 }

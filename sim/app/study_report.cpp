@@ -2,11 +2,11 @@
 #include "sim/app/study_report.h"
 
 #include "sim/app/table.h"
+#include "sim/base/join.h"
 
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <functional>
 #include <nlohmann/json.hpp>
 
@@ -46,7 +46,7 @@ std::string joined(std::size_t figures, const std::function<std::string(std::siz
         parts.push_back(text(f));
     }
     const bool alike = std::ranges::count(parts, parts.front()) == std::ssize(parts);
-    return alike ? parts.front() : fmt::format("{}", fmt::join(parts, " / "));
+    return alike ? parts.front() : join(parts, " / ");
 }
 
 std::string cell_text(const Block& block, std::size_t column, const Cell& cell) {
@@ -97,7 +97,7 @@ std::string block_text(const Block& block) {
     std::ranges::transform(block.figures, figures.begin(), name_of);
     std::string text = fmt::format("{} ({}{})\n{}{}",
                                    block.title,
-                                   fmt::join(figures, " / "),
+                                   join(figures, " / "),
                                    block.figures.back() == Figure::Worst ? " relative error" : "",
                                    block.input.empty() ? "" : "on " + block.input + "\n",
                                    table.text());

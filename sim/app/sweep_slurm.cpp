@@ -2,21 +2,21 @@
 #include "sim/app/sweep_slurm.h"
 
 #include "sim/app/arguments.h"
+#include "sim/app/log.h"
 #include "sim/app/output.h"
 #include "sim/app/run_program.h"
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "sim/base/number.h"
 #include "traces/status_line.h"
 
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <optional>
-#include <spdlog/spdlog.h>
 #include <sstream>
 #include <string_view>
 #include <thread>
@@ -266,7 +266,7 @@ int judge(const SlurmJob& job, const std::string& id) {
     int code = kDone;
     for (std::size_t shard = 1; shard <= job.shards; ++shard) {
         if (const std::string text = complaint(job, id, shard); !text.empty()) {
-            spdlog::error("{}", text);
+            log::error(text);
             code = kFailed;
         }
     }
@@ -304,7 +304,7 @@ std::string batch_script(const SlurmJob& job) {
         fmt::format("SHARDS={}\nCORES={}\nRESTARTS={}\n", job.shards, job.cores, job.restarts);
     std::vector<std::string> words;
     std::ranges::transform(job.words, std::back_inserter(words), shell_quoted);
-    script += fmt::format("WORDS=({})\n", fmt::join(words, " "));
+    script += fmt::format("WORDS=({})\n", join(words, " "));
     return script.append(kBody);
 }
 
@@ -317,7 +317,7 @@ std::string submit(const SlurmJob& job) {
         throw ConfigError(fmt::format("sbatch refused the job: {}", trimmed(outcome.err)));
     }
     if (!outcome.err.empty()) {
-        spdlog::warn("{}", trimmed(outcome.err));
+        log::warn(trimmed(outcome.err));
     }
     return id;
 }

@@ -2,6 +2,7 @@
 #include "sim/app/sweep_slurm_command.h"
 
 #include "sim/app/arguments.h"
+#include "sim/app/pattern.h"
 #include "sim/app/sweep_slurm.h"
 #include "sim/base/error.h"
 
@@ -10,7 +11,6 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <memory>
-#include <regex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,8 +31,7 @@ struct SlurmArguments {
 };
 
 void check_time(const std::string& time) {
-    const std::regex allowed(R"((\d+-)?\d+(:\d\d){0,2})");
-    if (!time.empty() && !std::regex_match(time, allowed)) {
+    if (!time.empty() && match(time, R"(^(\d+-)?\d+(:\d\d){0,2}$)").empty()) {
         throw ConfigError(fmt::format("--time {}: (allowed: HH:MM:SS, D-HH:MM:SS, minutes)", time));
     }
 }

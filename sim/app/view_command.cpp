@@ -3,6 +3,7 @@
 
 #include "sim/app/arguments.h"
 #include "sim/app/job_options.h"
+#include "sim/app/log.h"
 #include "sim/app/output.h"
 #include "sim/app/plot_input.h"
 #include "sim/app/report.h"
@@ -247,7 +248,7 @@ std::function<int()> add_timeline_command(CLI::App& app) {
     const auto options = std::make_shared<TimelineOptions>();
     add_options(*command, *options);
     return [options] {
-        set_verbosity(options->verbose, options->quiet);
+        log::set_level(options->verbose, options->quiet);
         return show_timeline(*options);
     };
 }
@@ -263,7 +264,7 @@ std::function<int()> add_plot_command(CLI::App& app) {
         CLI::App* picture = command->add_subcommand(kind.name, kind.description);
         add_options(*picture, *options, kind);
         draw[picture] = [options, &kind] {
-            set_verbosity(options->verbose, options->quiet);
+            log::set_level(options->verbose, options->quiet);
             return plot(kind, *options);
         };
     }

@@ -2,6 +2,7 @@
 #include "sim/config/hardware.h"
 
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "sim/config/yaml_reader.h"
 
 #include <algorithm>
@@ -9,7 +10,6 @@
 #include <cmath>
 #include <filesystem>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <iterator>
 #include <span>
 #include <string_view>
@@ -531,7 +531,7 @@ std::string CubeConfig::format_names() const {
     for (const auto& entry : formats) {
         names.push_back(to_string(entry.first));
     }
-    return fmt::format("{}", fmt::join(names, ", "));
+    return join(names, ", ");
 }
 
 const CubeFormat& HardwareConfig::cube_format(DType dtype) const {

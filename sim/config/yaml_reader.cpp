@@ -2,6 +2,7 @@
 #include "sim/config/yaml_reader.h"
 
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "sim/base/suggest.h"
 
 #include <array>
@@ -538,7 +539,7 @@ void apply_override(YamlNode& root,
                            fmt::format("no element '{}'{} (allowed: {})",
                                        part,
                                        did_you_mean(part, names),
-                                       fmt::join(names, ", ")));
+                                       join(names, ", ")));
                 return;
             }
             node = &node->items[static_cast<std::size_t>(name - names.begin())];
@@ -661,7 +662,7 @@ std::optional<std::size_t> YamlReader::choice_index(std::string_view key,
     if (name == names.end()) {
         faults_.add(node->origin,
                     path_of(key),
-                    fmt::format("got {} (allowed: {})", shown(*node), fmt::join(names, ", ")));
+                    fmt::format("got {} (allowed: {})", shown(*node), join(names, ", ")));
         return std::nullopt;
     }
     return static_cast<std::size_t>(name - names.begin());
@@ -671,13 +672,13 @@ void YamlReader::at_least_one_of(std::span<const std::string_view> names) {
     if (map_.keys.empty()) {
         faults_.add(map_.origin,
                     path_,
-                    fmt::format("empty (allowed: one or more of {})", fmt::join(names, ", ")));
+                    fmt::format("empty (allowed: one or more of {})", join(names, ", ")));
     }
     for (const YamlKey& key : map_.keys) {
         if (std::ranges::find(names, key.text) == names.end()) {
             faults_.add(key.origin,
                         path_of(shown(key.text)),
-                        fmt::format("unknown (allowed: {})", fmt::join(names, ", ")));
+                        fmt::format("unknown (allowed: {})", join(names, ", ")));
             known_.push_back(key.text); // reported
         }
     }

@@ -2,6 +2,7 @@
 #include "sim/explore/expression.h"
 
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "sim/base/suggest.h"
 
 #include <algorithm>
@@ -9,7 +10,6 @@
 #include <charconv>
 #include <cmath>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <utility>
 #include <variant>
 
@@ -260,8 +260,7 @@ class Parser {
             at_ += unit.size();
             number = std::ldexp(number, 10 * (1 + static_cast<int>(known - kUnits.begin())));
         } else if (!unit.empty() || rest().starts_with('.')) {
-            error(fmt::format("a number cannot go on like this (units: {})",
-                              fmt::join(kUnits, ", ")));
+            error(fmt::format("a number cannot go on like this (units: {})", join(kUnits, ", ")));
         }
         skip_spaces();
         return {.op = Op::Constant, .at = at, .constant = number};

@@ -2,12 +2,12 @@
 #include "sim/explore/space.h"
 
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "sim/base/suggest.h"
 
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <functional>
 #include <utility>
 
@@ -62,7 +62,7 @@ std::string shown_levels(const Axis& axis, std::size_t key) {
     for (std::size_t i = 0; i < std::min(axis.size(), kShownLevels); ++i) {
         texts.push_back(to_text(axis.levels[i][key]));
     }
-    return fmt::format("{}{}", fmt::join(texts, ", "), axis.size() > kShownLevels ? ", ..." : "");
+    return fmt::format("{}{}", join(texts, ", "), axis.size() > kShownLevels ? ", ..." : "");
 }
 
 /// The level of an axis at which its keys have the values of `settings`.

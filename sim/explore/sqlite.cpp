@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "sim/explore/merge.h"
 
 #ifdef NPUSIM_SQLITE
 #include "sim/explore/record_table.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <memory>
 #include <sqlite3.h>
 #include <string_view>
@@ -45,7 +45,7 @@ class Database {
     void prepare_insert(std::size_t columns) {
         const std::string sql =
             fmt::format("INSERT INTO points VALUES ({})",
-                        fmt::join(std::vector<std::string_view>(columns, "?"), ", "));
+                        join(std::vector<std::string_view>(columns, "?"), ", "));
         sqlite3_stmt* statement = nullptr;
         check(::sqlite3_prepare_v2(handle_.get(), sql.c_str(), -1, &statement, nullptr));
         insert_.reset(statement);
@@ -109,7 +109,7 @@ ReadSummary merge_to_sqlite(const std::filesystem::path& folder,
         columns.push_back(quoted(column));
     }
     Database database(file);
-    database.run(fmt::format("CREATE TABLE points ({})", fmt::join(columns, ", ")));
+    database.run(fmt::format("CREATE TABLE points ({})", join(columns, ", ")));
     database.prepare_insert(columns.size());
     database.run("BEGIN");
     const ReadSummary summary =

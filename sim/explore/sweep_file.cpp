@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/base/error.h"
 #include "sim/base/hash.h"
+#include "sim/base/join.h"
 #include "sim/base/suggest.h"
 #include "sim/explore/sweep.h"
 
@@ -8,7 +9,6 @@
 #include <array>
 #include <filesystem>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <initializer_list>
 #include <iterator>
 #include <set>
@@ -323,7 +323,7 @@ class SweepReader {
                                  const std::vector<std::string_view>& keys) {
         std::vector<Value> values;
         if (node.kind != YamlNode::Kind::Map) {
-            fault(node, path, fmt::format("needs a map of {}", fmt::join(keys, ", ")));
+            fault(node, path, fmt::format("needs a map of {}", join(keys, ", ")));
             return values;
         }
         YamlReader io(node, path, faults_);
@@ -534,7 +534,7 @@ class SweepReader {
                       fmt::format("unknown result '{}'{} (allowed: {})",
                                   name,
                                   did_you_mean(name, evaluator_.results),
-                                  fmt::join(evaluator_.results, ", ")));
+                                  join(evaluator_.results, ", ")));
             } else if (!seen.insert(name).second) {
                 fault(list.items[i], path, fmt::format("'{}' is given twice", name));
             }

@@ -2,13 +2,13 @@
 #include "sim/isa/instruction.h"
 
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "sim/isa/see_tiles.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <type_traits>
 #include <utility>
 
@@ -510,7 +510,7 @@ const config::LinkConfig& link_of(const Instruction& instruction,
            fmt::format("no path {}->{} (allowed: {})",
                        to_string(from.memory),
                        to_string(to.memory),
-                       fmt::join(paths, ", ")));
+                       join(paths, ", ")));
 }
 
 Pipe pipe_of(const Instruction& instruction, const config::HardwareConfig& hardware) {

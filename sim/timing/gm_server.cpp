@@ -13,7 +13,7 @@ constexpr int kTickBits = 24;
 std::int64_t to_ticks(Cycles cycles) {
     return cycles.count() << kTickBits;
 }
-Cycles rounded_up(std::int64_t ticks) {
+Cycles whole_cycles(std::int64_t ticks) {
     return Cycles{(ticks + (std::int64_t{1} << kTickBits) - 1) >> kTickBits};
 }
 
@@ -43,7 +43,7 @@ GmServer::Outcome GmServer::transfer(Cycles now,
     const std::int64_t served =
         traffic.write ? serve(l2_write_free_, now, bytes / config_.l2_write_bytes_per_cycle)
                       : serve(l2_read_free_, now, bytes / config_.l2_read_bytes_per_cycle);
-    const Cycles in_l2 = std::max(alone, rounded_up(served));
+    const Cycles in_l2 = std::max(alone, whole_cycles(served));
     const std::int64_t moved = past.fetched + past.written_back;
     if (moved == 0) {
         return {in_l2, 0};
@@ -55,7 +55,7 @@ GmServer::Outcome GmServer::transfer(Cycles now,
                   static_cast<double>(past.written_back) / config_.hbm_write_bytes_per_cycle;
     const std::int64_t hbm = serve(hbm_free_, now, cycles);
     const Cycles reached = past.fetched > 0 ? alone + config_.miss_latency : alone;
-    const Cycles late = std::max(Cycles{0}, std::max(reached, rounded_up(hbm)) - in_l2);
+    const Cycles late = std::max(Cycles{0}, std::max(reached, whole_cycles(hbm)) - in_l2);
     // Part of a line that is expected to miss is that part of a chance to be late.
     const std::int64_t chance = std::min(moved, config_.line_bytes);
     return {in_l2 + Cycles{late.count() * chance / config_.line_bytes}, moved};

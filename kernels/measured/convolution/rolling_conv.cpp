@@ -13,17 +13,17 @@ namespace {
 
 /// MAX_BLOCK_DIM: channels a core can have.
 constexpr std::int64_t kMostChannels = 4096;
-constexpr DType kStored = DType::Bf16;
+constexpr DType kElement = DType::Bf16;
 
 } // namespace
 
 RollingConv::RollingConv(const config::HardwareConfig& hardware, const RollingConvShape& shape)
     : SteadyKernel(hardware), shape_(shape),
-      x_(add("x", Tensor::Role::Input, kStored, shape.sequences * shape.tokens, shape.channels)),
-      y_(add("y", Tensor::Role::Output, kStored, shape.sequences * shape.tokens, shape.channels)),
-      weight_(add("weight", Tensor::Role::Weight, kStored, kTaps, shape.channels)),
+      x_(add("x", Tensor::Role::Input, kElement, shape.sequences * shape.tokens, shape.channels)),
+      y_(add("y", Tensor::Role::Output, kElement, shape.sequences * shape.tokens, shape.channels)),
+      weight_(add("weight", Tensor::Role::Weight, kElement, kTaps, shape.channels)),
       state_(add(
-          "state", Tensor::Role::State, kStored, shape.sequences * (kTaps - 1), shape.channels)) {}
+          "state", Tensor::Role::State, kElement, shape.sequences * (kTaps - 1), shape.channels)) {}
 
 std::int64_t RollingConv::channel_blocks() const {
     return ceil_div(shape_.channels, kMostChannels);
@@ -47,8 +47,8 @@ RollingConv::Tiles RollingConv::allocate(Script& s, std::int64_t channels) const
             tile = s.tile(Memory::Ub, dtype, 1, channels);
         }
     };
-    rows(tiles.ring, kStored);
-    rows(tiles.out, kStored);
+    rows(tiles.ring, kElement);
+    rows(tiles.out, kElement);
     rows(tiles.weights, DType::Fp32);
     rows(tiles.sums, DType::Fp32);
     tiles.current = s.tile(Memory::Ub, DType::Fp32, 1, channels);

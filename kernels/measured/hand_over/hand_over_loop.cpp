@@ -9,19 +9,21 @@ using isa::Tile;
 
 namespace {
 
-constexpr std::int64_t kSide = 128; ///< TILE_SIZE of the source
+constexpr std::int64_t kTileSize = 128; ///< TILE_SIZE of the source
 constexpr std::int32_t kToVectors = 0;
 constexpr std::int32_t kToCube = 1;
 
 /// L1 and L0 of the cube core.
 struct CubeTiles {
     explicit CubeTiles(Script& s)
-        : constant(s.tile(Memory::L1, DType::Fp16, kSide, kSide)),
-          input(s.tile(Memory::L1, DType::Fp16, kSide, kSide)),
-          left(s.tile(Memory::L0a, DType::Fp16, kSide, kSide)),
-          right(s.tile(Memory::L0b, DType::Fp16, kSide, kSide)),
-          sum(s.tile(
-              Memory::L0c, s.hardware().cube_format(DType::Fp16).accumulator, kSide, kSide)) {}
+        : constant(s.tile(Memory::L1, DType::Fp16, kTileSize, kTileSize)),
+          input(s.tile(Memory::L1, DType::Fp16, kTileSize, kTileSize)),
+          left(s.tile(Memory::L0a, DType::Fp16, kTileSize, kTileSize)),
+          right(s.tile(Memory::L0b, DType::Fp16, kTileSize, kTileSize)),
+          sum(s.tile(Memory::L0c,
+                     s.hardware().cube_format(DType::Fp16).accumulator,
+                     kTileSize,
+                     kTileSize)) {}
     Tile constant;
     Tile input;
     Tile left;
@@ -48,18 +50,21 @@ void multiply(Script& s, const CubeTiles& t) {
 
 HandOverLoop::HandOverLoop(const config::HardwareConfig& hardware, const HandOverPlan& plan)
     : SteadyKernel(hardware), plan_(plan),
-      a_(add("a", Tensor::Role::Input, DType::Fp16, plan.rounds * plan.cores * kSide, kSide)),
-      b_(add("b", Tensor::Role::Weight, DType::Fp16, kSide, kSide)),
-      c_(add("c", Tensor::Role::Output, DType::Fp16, plan.rounds * plan.cores * kSide, kSide)),
-      d_(add("d", Tensor::Role::Input, DType::Fp16, plan.rounds * plan.cores * kSide, kSide)),
+      a_(add(
+          "a", Tensor::Role::Input, DType::Fp16, plan.rounds * plan.cores * kTileSize, kTileSize)),
+      b_(add("b", Tensor::Role::Weight, DType::Fp16, kTileSize, kTileSize)),
+      c_(add(
+          "c", Tensor::Role::Output, DType::Fp16, plan.rounds * plan.cores * kTileSize, kTileSize)),
+      d_(add(
+          "d", Tensor::Role::Input, DType::Fp16, plan.rounds * plan.cores * kTileSize, kTileSize)),
       workspace_(add("workspace",
                      Tensor::Role::Scratch,
                      DType::Fp16,
-                     (plan.separate ? plan.rounds : plan.slots) * plan.cores * kSide,
-                     kSide)) {}
+                     (plan.separate ? plan.rounds : plan.slots) * plan.cores * kTileSize,
+                     kTileSize)) {}
 
 double HandOverLoop::workspace_bytes() const {
-    constexpr double kTileBytes = 2.0 * kSide * kSide;
+    constexpr double kTileBytes = 2.0 * kTileSize * kTileSize;
     return 2 * kTileBytes * static_cast<double>(plan_.cores * plan_.rounds);
 }
 
@@ -71,21 +76,21 @@ Tile HandOverLoop::share(const Tile& tile, isa::CoreId core) const {
     if (core.unit == 0) {
         return tile;
     }
-    const std::int64_t rows = kSide / hardware().vector_cores;
-    return tile.block((core.unit - 1) * rows, 0, rows, kSide);
+    const std::int64_t rows = kTileSize / hardware().vector_cores;
+    return tile.block((core.unit - 1) * rows, 0, rows, kTileSize);
 }
 
 Tile HandOverLoop::block(const Tile& tensor, isa::CoreId core, std::int64_t round) const {
-    const std::int64_t row = (round * plan_.cores + core.ai_core) * kSide;
-    return share(tensor.block(row, 0, kSide, kSide), core);
+    const std::int64_t row = (round * plan_.cores + core.ai_core) * kTileSize;
+    return share(tensor.block(row, 0, kTileSize, kTileSize), core);
 }
 
 Tile HandOverLoop::slot(isa::CoreId core, std::int64_t round) const {
     if (plan_.separate) {
         return block(workspace_, core, round);
     }
-    const std::int64_t row = (core.ai_core * plan_.slots + round % plan_.slots) * kSide;
-    return share(workspace_.block(row, 0, kSide, kSide), core);
+    const std::int64_t row = (core.ai_core * plan_.slots + round % plan_.slots) * kTileSize;
+    return share(workspace_.block(row, 0, kTileSize, kTileSize), core);
 }
 
 isa::Program HandOverLoop::program(isa::CoreId core) const {
@@ -154,9 +159,9 @@ isa::Program HandOverLoop::cube_sends(isa::CoreId core) const {
 
 isa::Program HandOverLoop::vectors_receive(isa::CoreId core) const {
     Script s(hardware(), core);
-    const std::int64_t rows = kSide / hardware().vector_cores;
-    const Tile result = s.tile(Memory::Ub, DType::Fp16, rows, kSide);
-    const Tile other = s.tile(Memory::Ub, DType::Fp16, rows, kSide);
+    const std::int64_t rows = kTileSize / hardware().vector_cores;
+    const Tile result = s.tile(Memory::Ub, DType::Fp16, rows, kTileSize);
+    const Tile other = s.tile(Memory::Ub, DType::Fp16, rows, kTileSize);
     if (plan_.separate) {
         s.from_cube(kToVectors);
         s.barrier_all();
@@ -192,9 +197,9 @@ isa::Program HandOverLoop::vectors_receive(isa::CoreId core) const {
 
 isa::Program HandOverLoop::vectors_send(isa::CoreId core) const {
     Script s(hardware(), core);
-    const std::int64_t rows = kSide / hardware().vector_cores;
-    const Tile sum = s.tile(Memory::Ub, DType::Fp16, rows, kSide);
-    const Tile other = s.tile(Memory::Ub, DType::Fp16, rows, kSide);
+    const std::int64_t rows = kTileSize / hardware().vector_cores;
+    const Tile sum = s.tile(Memory::Ub, DType::Fp16, rows, kTileSize);
+    const Tile other = s.tile(Memory::Ub, DType::Fp16, rows, kTileSize);
     const std::int64_t rounds = limited(plan_.rounds);
     for (std::int64_t i = 0; i < rounds; ++i) {
         s(isa::Copy{sum, block(a_, core, i), true});

@@ -11,6 +11,7 @@
 #include "sim/app/sweep_slurm.h"
 #include "sim/app/sweep_slurm_command.h"
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "sim/explore/merge.h"
 #include "sim/explore/run.h"
 #include "sim/explore/store.h"
@@ -20,7 +21,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <iostream>
 #include <limits>
 #include <map>
@@ -167,7 +167,7 @@ dry_run_text(const SweepArguments& arguments, const Sweep& sweep, const explore:
     text += fmt::format(", {} results in {}\n", there, folder_of(arguments).string());
     for (const explore::Axis& axis : sweep.space.axes()) {
         text += fmt::format("  {}: {} values, {} to {}\n",
-                            fmt::join(axis.keys, ", "),
+                            join(axis.keys, ", "),
                             axis.size(),
                             explore::to_text(axis.levels.front().front()),
                             explore::to_text(axis.levels.back().front()));

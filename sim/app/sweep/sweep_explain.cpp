@@ -5,12 +5,12 @@
 #include "sim/app/sweep/sweep_job.h"
 #include "sim/app/table.h"
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "traces/critical_path.h"
 
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <map>
 #include <utility>
 
@@ -113,7 +113,7 @@ std::string shares_text(const std::vector<PointLimits::Limit>& limits) {
             texts.push_back(fmt::format("{:.0f} % {}", 100 * limit.share, limit.what));
         }
     }
-    return fmt::format("{}", fmt::join(texts, ", "));
+    return join(texts, ", ");
 }
 
 } // namespace
@@ -148,7 +148,7 @@ std::string explain_text(const SweepReport& report, const std::vector<PointLimit
         for (const std::string& key : keys) {
             facts.push_back(fmt::format("{}={}", short_key(key), short_value(record.axes.at(key))));
         }
-        table.row(fmt::format("{}", fmt::join(facts, " ")), {shares_text(point.limits)});
+        table.row(join(facts, " "), {shares_text(point.limits)});
     }
     return table.text();
 }

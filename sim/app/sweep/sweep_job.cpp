@@ -5,13 +5,13 @@
 #include "sim/app/report_parts.h"
 #include "sim/base/error.h"
 #include "sim/base/hash.h"
+#include "sim/base/join.h"
 #include "sim/base/suggest.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -161,14 +161,14 @@ std::string check_key(const std::string& key, const Settings& job) {
     if (inverse && key.starts_with(kParams)) {
         const std::set<std::string> known = parameter_names();
         const std::string name = key.substr(kParams.size());
-        return known.contains(name) ? ""
-                                    : fmt::format("no kernel has this parameter (allowed: {})",
-                                                  fmt::join(known, ", "));
+        return known.contains(name)
+                   ? ""
+                   : fmt::format("no kernel has this parameter (allowed: {})", join(known, ", "));
     }
     return std::ranges::count(names, key) > 0 ? ""
                                               : fmt::format("unknown key{} (allowed: {}{})",
                                                             did_you_mean(key, names),
-                                                            fmt::join(names, ", "),
+                                                            join(names, ", "),
                                                             inverse ? ", job.params.NAME" : "");
 }
 
@@ -198,15 +198,14 @@ std::optional<std::string> kind_fault(const std::string& key, const Settings& jo
     const auto kind = job.find("job.kind");
     if (kind == job.end()) { // not said of every key
         return key == job.begin()->first
-                   ? fmt::format("job.kind is missing (allowed: {})", fmt::join(kKinds, ", "))
+                   ? fmt::format("job.kind is missing (allowed: {})", join(kKinds, ", "))
                    : "";
     }
     const std::string text = explore::to_text(kind->second);
     if (std::ranges::count(kKinds, text) > 0) {
         return std::nullopt;
     }
-    return key == kind->first ? fmt::format("{}: (allowed: {})", text, fmt::join(kKinds, ", "))
-                              : "";
+    return key == kind->first ? fmt::format("{}: (allowed: {})", text, join(kKinds, ", ")) : "";
 }
 
 /// What is wrong with a value of a job by itself, "" if nothing is.

@@ -5,6 +5,7 @@
 #include "sim/app/sweep/sweep_job.h"
 #include "sim/app/table.h"
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "sim/base/suggest.h"
 
 #include <algorithm>
@@ -12,7 +13,6 @@
 #include <cmath>
 #include <filesystem>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <limits>
 #include <map>
 #include <utility>
@@ -49,7 +49,7 @@ std::string level_text(const explore::Axis& axis, const std::vector<explore::Val
     for (const std::size_t k : telling_keys(axis)) {
         texts.push_back(short_value(level[k]));
     }
-    return fmt::format("{}", fmt::join(texts, " "));
+    return join(texts, " ");
 }
 
 /// "61 % chunk, 22 % kernel, 9 % chunk with kernel"
@@ -69,7 +69,7 @@ std::string effects_text(const std::vector<Effect>& effects) {
                             effect.second.empty() ? "" : " with " + short_key(effect.second)));
         }
     }
-    return texts.empty() ? "nothing: it does not vary" : fmt::format("{}", fmt::join(texts, ", "));
+    return texts.empty() ? "nothing: it does not vary" : join(texts, ", ");
 }
 
 /// Whether the effects on an objective are those on its logarithm.
@@ -82,7 +82,7 @@ std::string point_text(const SweepReport& report, const Record& record) {
     for (const std::string& key : telling_keys(*report.sweep)) {
         texts.push_back(fmt::format("{}={}", short_key(key), short_value(record.axes.at(key))));
     }
-    return fmt::format("{}", fmt::join(texts, " "));
+    return join(texts, " ");
 }
 
 std::string counts_text(const SweepReport& report) {
@@ -334,7 +334,7 @@ std::string versus_text(const SweepReport& report, const std::string& key) {
         throw ConfigError(fmt::format("--versus {}: no axis{} (allowed: {})",
                                       key,
                                       did_you_mean(key, keys),
-                                      fmt::join(keys, ", ")));
+                                      join(keys, ", ")));
     }
     const Peers peers(report, *axis);
     std::string text;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/measured/vector/single_op.h"
+#include "sim/app/pattern.h"
 #include "sim/app/validate/call_overhead.h"
 #include "sim/app/validate/reading.h"
 #include "sim/app/validate/vector_family.h"
 
 #include <charconv>
-#include <regex>
 
 namespace npusim::app {
 
@@ -38,12 +38,12 @@ std::int64_t number(const std::string& text) {
 }
 
 Operand operand_of(const Measurement& row) {
-    static const std::regex kShape(R"((float|half|u?int\d+)_(\d+)x(\d+)(?:x(\d+))?(?![\d]))");
-    std::smatch match;
-    if (!std::regex_search(row.algorithm, match, kShape)) {
+    const std::vector<std::string> parts =
+        match(row.algorithm, R"((float|half|u?int\d+)_(\d+)x(\d+)(?:x(\d+))?(?![\d]))");
+    if (parts.empty()) {
         throw NotModelled("shape not clear");
     }
-    return {match[1], number(match[2]), number(match[3]), number(match[4])};
+    return {parts[1], number(parts[2]), number(parts[3]), number(parts[4])};
 }
 
 bool integer(const Operand& operand) {
@@ -245,22 +245,22 @@ std::vector<Instruction> loads(std::int64_t pieces, std::int64_t bytes) {
 /// Loads of a tensor of up to five dimensions into one tile. "template args: TYPE g0 g1 g2 rows
 /// cols ...": a transfer for every one of the outer g0 * g1 * g2.
 std::vector<Instruction> load(const Measurement& row) {
-    static const std::regex kArguments(
-        R"(template args: (float|u?int\d+|half)(?:_t)? (\d+) (\d+) (\d+) (\d+) (\d+) )");
-    std::smatch match;
-    if (!std::regex_search(row.shape_note, match, kArguments)) {
+    const std::vector<std::string> parts =
+        match(row.shape_note,
+              R"(template args: (float|u?int\d+|half)(?:_t)? (\d+) (\d+) (\d+) (\d+) (\d+) )");
+    if (parts.empty()) {
         throw NotModelled("shape not clear");
     }
     if (contains(row.algorithm, "_dn_")) {
         throw NotModelled("pieces of a column-major load not clear");
     }
-    const std::string element = match[1];
+    const std::string& element = parts[1];
     const std::int64_t bytes = element == "float"          ? 4
                                : contains(element, "int8") ? 1
                                : contains(element, "32")   ? 4
                                                            : 2;
-    const std::int64_t pieces = number(match[2]) * number(match[3]) * number(match[4]);
-    const std::int64_t piece = number(match[5]) * number(match[6]) * bytes / pieces;
+    const std::int64_t pieces = number(parts[2]) * number(parts[3]) * number(parts[4]);
+    const std::int64_t piece = number(parts[5]) * number(parts[6]) * bytes / pieces;
     return loads(pieces, piece / 2 * 2);
 }
 

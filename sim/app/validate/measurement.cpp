@@ -2,12 +2,12 @@
 #include "sim/app/validate/measurement.h"
 
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "sim/base/number.h"
 
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -121,7 +121,7 @@ class Columns {
         for (const std::string_view name : kRequired) {
             if (std::ranges::find(header_, name) == header_.end()) {
                 throw ConfigError(fmt::format(
-                    "{}:1: no column '{}' (there are: {})", path_, name, fmt::join(header_, ", ")));
+                    "{}:1: no column '{}' (there are: {})", path_, name, join(header_, ", ")));
             }
         }
     }

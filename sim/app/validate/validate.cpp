@@ -4,6 +4,7 @@
 #include "sim/app/process_pool.h"
 #include "sim/base/error.h"
 #include "sim/base/hash.h"
+#include "sim/base/join.h"
 #include "sim/model/simulation.h"
 
 #include <algorithm>
@@ -11,7 +12,6 @@
 #include <charconv>
 #include <cmath>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <numeric>
 #include <set>
 #include <string_view>
@@ -167,7 +167,7 @@ std::string key_of(const Comparison& row) {
     const Measurement& m = row.row;
     const std::array texts{
         m.platform, m.kernel, m.algorithm, m.dtype, m.shape_note, m.timing, m.note, row.unit};
-    std::string key = fmt::format("{}", fmt::join(texts, "\n"));
+    std::string key = join(texts, "\n");
     for (const std::optional<std::int64_t>& number :
          {m.b, m.h, m.hg, m.t, m.d, m.chunk, m.m, m.n, m.k, m.batch, m.elements, m.cores}) {
         key += number ? fmt::format("\n{}", *number) : "\n";

@@ -6,13 +6,13 @@
 #include "sim/app/validate/calibrate.h"
 #include "sim/app/validate/validate.h"
 #include "sim/base/error.h"
+#include "sim/base/join.h"
 #include "traces/status_line.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,7 +47,7 @@ ValidationJob job_of(const ValidateArguments& arguments) {
     const std::vector<std::string> names = family_names();
     if (!arguments.family.empty() && std::ranges::find(names, arguments.family) == names.end()) {
         throw ConfigError(fmt::format(
-            "--family {}: no such family (allowed: {})", arguments.family, fmt::join(names, ", ")));
+            "--family {}: no such family (allowed: {})", arguments.family, join(names, ", ")));
     }
     ValidationJob job;
     job.rows = read_measurements(arguments.table);
