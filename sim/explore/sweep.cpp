@@ -13,9 +13,6 @@ namespace npusim::explore {
 
 namespace {
 
-constexpr std::string_view kHardware = "hardware.";
-constexpr std::string_view kHardwareFile = "hardware";
-
 /// The value of a key, or nullptr.
 const Value* find_in(const Settings& settings, std::string_view key) {
     const auto found = settings.find(key);

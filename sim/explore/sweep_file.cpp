@@ -25,8 +25,6 @@ namespace {
 
 constexpr std::size_t kMaxText = 4096;
 constexpr std::int64_t kMaxCount = 1'000'000'000'000; ///< of points to draw
-constexpr std::string_view kHardware = "hardware.";
-constexpr std::string_view kHardwareFile = "hardware";
 constexpr std::string_view kJob = "job.";
 constexpr std::array<std::string_view, 2> kDirectionNames{"min", "max"}; // as Direction
 constexpr std::array<std::string_view, 5> kSamplerNames{                 // as SamplerKind

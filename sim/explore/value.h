@@ -16,6 +16,10 @@ namespace npusim::explore {
 /// What a key of a point holds: a count (sizes are in bytes), a real number, or text.
 using Value = std::variant<std::int64_t, double, std::string>;
 
+/// Keys of the hardware, and the one of its file.
+inline constexpr std::string_view kHardware = "hardware.";
+inline constexpr std::string_view kHardwareFile = "hardware";
+
 /// Values by key ("job.chunk", "hardware.ai_cores"), in the order of the keys.
 using Settings = std::map<std::string, Value, std::less<>>;
 
