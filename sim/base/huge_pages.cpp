@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <malloc.h>
 #include <new>
 #include <sys/mman.h>
@@ -55,6 +56,9 @@ void* const before_heap = [] {
 /// Blocks of a huge page and more are whole ones; the library's operator delete frees them.
 void* operator new(std::size_t size) {
     void* block = nullptr;
+    if (size > std::numeric_limits<std::ptrdiff_t>::max()) {
+        throw std::bad_alloc(); // rounded up, it might be small
+    }
     if (size < kHugePage) {
         block = std::malloc(size == 0 ? 1 : size);
     } else {

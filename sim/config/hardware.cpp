@@ -517,15 +517,6 @@ AccessEnergy EnergyConfig::buffer(std::int64_t size_bytes) const {
     return {std::lerp(below.read, above->read, share), std::lerp(below.write, above->write, share)};
 }
 
-const LinkConfig* HardwareConfig::link(Memory from, Memory to) const {
-    for (const LinkConfig& link : links) {
-        if (link.from == from && link.to == to) {
-            return &link;
-        }
-    }
-    return nullptr;
-}
-
 std::string CubeConfig::format_names() const {
     std::vector<std::string_view> names;
     for (const auto& entry : formats) {

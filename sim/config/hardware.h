@@ -6,6 +6,7 @@
 #include "sim/base/units.h"
 #include "sim/config/technology.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -189,7 +190,12 @@ struct HardwareConfig {
         return buffers[static_cast<std::size_t>(memory)];
     }
     /// The path from `from` to `to`, or nullptr where the chip has none.
-    [[nodiscard]] const LinkConfig* link(Memory from, Memory to) const;
+    [[nodiscard]] const LinkConfig* link(Memory from, Memory to) const {
+        const auto found = std::find_if(links.begin(), links.end(), [&](const LinkConfig& link) {
+            return link.from == from && link.to == to;
+        });
+        return found == links.end() ? nullptr : &*found;
+    }
     /// The cube's way with operands of `dtype`. Throws ConfigError where the chip has none.
     [[nodiscard]] const CubeFormat& cube_format(DType dtype) const;
     /// "file:line:column: key" or "--set key=value: key", the head of a message about a value that

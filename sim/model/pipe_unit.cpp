@@ -38,10 +38,10 @@ void PipeUnit::push(const isa::Instruction& instruction, Cycles issued) {
         if (waiting_.empty()) {
             waiting_.resize(left_.size());
         }
-        waiting_[pushed_ % left_.size()] = {instruction, issued};
+        waiting_[next_] = {instruction, issued};
         ++queued_;
     }
-    ++pushed_;
+    next_ = after(next_, 1);
 }
 
 void PipeUnit::advance() {
@@ -127,7 +127,7 @@ void PipeUnit::finish(const isa::Instruction& instruction,
 Cycles PipeUnit::earliest(Cycles none) const {
     Cycles earliest = transfer_ ? std::min(none, transfer_->start.at) : none;
     for (std::size_t i = 0; i < queued_; ++i) {
-        earliest = std::min(earliest, waiting_[(place() + i) % left_.size()].due);
+        earliest = std::min(earliest, waiting_[after(place(), i)].due);
     }
     return earliest;
 }
@@ -135,10 +135,10 @@ Cycles PipeUnit::earliest(Cycles none) const {
 void PipeUnit::add_times(StateHash& hash, const Moment& moment) const {
     hash.add(queued_);
     for (std::size_t i = 0; i < left_.size() - queued_; ++i) {
-        hash.add(moment.from_now(left_[(pushed_ + i) % left_.size()]));
+        hash.add(moment.from_now(left_[after(next_, i)]));
     }
     for (std::size_t i = 0; i < queued_; ++i) {
-        hash.add(moment.from_now(waiting_[(place() + i) % left_.size()].due));
+        hash.add(moment.from_now(waiting_[after(place(), i)].due));
     }
     if (transfer_) {
         for (const Cycles at :
@@ -167,7 +167,7 @@ void PipeUnit::add_work(StateHash& hash,
         add(transfer_->instruction);
     }
     for (std::size_t i = 0; i < queued_; ++i) {
-        add(waiting_[(place() + i) % left_.size()].instruction);
+        add(waiting_[after(place(), i)].instruction);
     }
 }
 

@@ -44,7 +44,7 @@ class PipeUnit {
     /// Whether it is not known yet when the queue has room for one more.
     [[nodiscard]] bool full() const { return queued_ == left_.size(); }
     /// When the queue has room for one more, unless full().
-    [[nodiscard]] Cycles room() const { return left_[pushed_ % left_.size()]; }
+    [[nodiscard]] Cycles room() const { return left_[next_]; }
     /// Queues `instruction`, which reaches the pipe at `issued`. Not if full().
     void push(const isa::Instruction& instruction, Cycles issued);
     /// Works out what can be known by now.
@@ -83,7 +83,7 @@ class PipeUnit {
             see(transfer_->instruction);
         }
         for (std::size_t i = 0; i < queued_; ++i) {
-            see(waiting_[(place() + i) % left_.size()].instruction);
+            see(waiting_[after(place(), i)].instruction);
         }
     }
 
@@ -115,16 +115,21 @@ class PipeUnit {
     /// Whether `head` has to wait until the last instruction is settled.
     [[nodiscard]] bool needs_settled(const isa::Instruction& head) const;
     /// Where the rings keep the instruction that starts next.
-    [[nodiscard]] std::size_t place() const { return (pushed_ - queued_) % left_.size(); }
+    [[nodiscard]] std::size_t place() const { return after(next_, left_.size() - queued_); }
+    /// Place in the rings `steps` places after one, at most once round. Without a division.
+    [[nodiscard]] std::size_t after(std::size_t place, std::size_t steps) const {
+        place += steps;
+        return place < left_.size() ? place : place - left_.size();
+    }
     [[nodiscard]] const Entry& head() const { return waiting_[place()]; }
 
     Pipe pipe_;
     Core& core_;
     std::vector<Entry> waiting_; ///< a ring: those whose start is not known; made when first used
     std::vector<Cycles> left_;   ///< a ring: when the last ones left the queue
-    std::size_t pushed_ = 0;
-    std::size_t queued_ = 0; ///< of those, with no start known
-    bool blocked_ = false;   ///< the head waits for a flag
+    std::size_t next_ = 0;       ///< where the rings keep the instruction that is pushed next
+    std::size_t queued_ = 0;     ///< of those, with no start known
+    bool blocked_ = false;       ///< the head waits for a flag
     std::optional<Transfer> transfer_;
     isa::Instruction last_; ///< while something is not settled: the last one that works on data
     Cycles ended_;
