@@ -18,7 +18,8 @@ struct TaskOutcome {
 /// Runs `task(i)` for 0 <= i < count in `workers` child processes (one simulation each at a time;
 /// SystemC allows no more) and returns what each made of it. A task that throws or takes its
 /// process down is lost alone. `finished` hears what became of every task when it ends, in the
-/// parent. With one worker all runs in this process.
+/// parent. With one worker all runs in this process. A signal that ends this process ends the
+/// workers first.
 std::vector<TaskOutcome>
 in_processes(std::size_t count,
              std::size_t workers,

@@ -2,7 +2,7 @@
 #include "sim/explore/pool.h"
 
 #include "sim/base/error.h"
-#include "sim/base/process_io.h"
+#include "sim/explore/process_io.h"
 
 #include <algorithm>
 #include <array>
@@ -44,8 +44,8 @@ struct Head {
 
 volatile std::sig_atomic_t signal_seen = 0;
 
-extern "C" void on_signal(int) {
-    signal_seen = 1;
+extern "C" void on_signal(int signal) {
+    signal_seen = signal;
 }
 
 /// Holds SIGINT and SIGTERM back while it lasts.
@@ -441,8 +441,8 @@ std::size_t Pool::room() const {
 bool Pool::idle() const {
     return workers_->idle();
 }
-bool Pool::interrupted() const { // NOLINT(*-convert-member-functions-to-static)
-    return Signals::seen();
+int Pool::signal() const { // NOLINT(*-convert-member-functions-to-static)
+    return signal_seen;
 }
 void Pool::submit(std::uint64_t task) {
     workers_->submit(task);

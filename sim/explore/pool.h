@@ -51,8 +51,9 @@ class Pool {
     [[nodiscard]] std::size_t room() const;
     /// Whether nothing that was submitted is without an answer.
     [[nodiscard]] bool idle() const;
-    /// Whether a signal came.
-    [[nodiscard]] bool interrupted() const;
+    /// The signal that interrupted it; 0: none.
+    [[nodiscard]] int signal() const;
+    [[nodiscard]] bool interrupted() const { return signal() != 0; }
 
     /// Hands over a task.
     void submit(std::uint64_t task);

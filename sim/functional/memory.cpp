@@ -9,8 +9,6 @@
 #include <concepts>
 #include <cstring>
 #include <fmt/format.h>
-#include <memory>
-#include <sys/mman.h>
 #include <type_traits>
 
 namespace npusim::functional {
@@ -128,26 +126,10 @@ template <class Value> void store_nibbles(std::byte* to, std::int64_t count, con
     }
 }
 
-/// First touches are what a large memory costs the host, and one of 2 MB costs little more than
-/// one of 4 KB.
-void ask_for_huge_pages(std::byte* memory, std::size_t bytes) {
-    constexpr std::size_t kHugePage = std::size_t{2} << 20U;
-    void* first = memory;
-    std::size_t left = bytes;
-    if (std::align(kHugePage, kHugePage, first, left) != nullptr) {
-        ::madvise(first, left / kHugePage * kHugePage, MADV_HUGEPAGE); // a request: may fail
-    }
-}
-
 } // namespace
 
 GlobalMemory make_global_memory(std::int64_t bytes, std::byte fill) {
-    const auto size = static_cast<std::size_t>(bytes);
-    GlobalMemory gm;
-    gm.reserve(size);
-    ask_for_huge_pages(gm.data(), size);
-    gm.assign(size, fill);
-    return gm;
+    return GlobalMemory(static_cast<std::size_t>(bytes), fill);
 }
 
 CoreMemory::CoreMemory(const config::HardwareConfig& hardware, GlobalMemory& gm)

@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <string>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace npusim;
 
@@ -136,6 +138,31 @@ TEST_CASE("a task that throws or takes its process down is lost alone") {
         CHECK_FALSE(outcomes[2].done);
         CHECK_THAT(outcomes[2].text, Catch::Contains("signal 9"));
     }
+}
+
+TEST_CASE("a signal ends a process whose tasks run in others as it ends any other") {
+    const pid_t runner = ::fork();
+    REQUIRE(runner >= 0);
+    if (runner == 0) {
+        std::signal(SIGTERM, SIG_DFL); // the tests have their own way
+        app::in_processes(
+            2,
+            2,
+            [](std::size_t i) -> std::string {
+                if (i == 0) {
+                    ::kill(::getppid(), SIGTERM);
+                }
+                for (;;) {
+                    ::pause();
+                }
+            },
+            [](std::size_t, const app::TaskOutcome&) {});
+        ::_exit(0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(runner, &status, 0) == runner);
+    CHECK(WIFSIGNALED(status));
+    CHECK(WTERMSIG(status) == SIGTERM);
 }
 
 TEST_CASE("every platform of the shipped table has a hardware file or a reason not to") {

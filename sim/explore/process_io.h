@@ -9,8 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/// What pools of worker processes share: whole messages over pipes, how a process ended.
-namespace npusim {
+/// Whole messages over pipes, and how a process ended.
+namespace npusim::explore {
 
 /// All of `size` bytes by `transfer`, which is read() or write(); whether it went well.
 template <class Transfer, class Byte>
@@ -44,4 +44,4 @@ inline std::string describe_end(int status) {
                : fmt::format("its process ended with status {}", WEXITSTATUS(status));
 }
 
-} // namespace npusim
+} // namespace npusim::explore
