@@ -30,7 +30,7 @@ void prefer_huge_pages(void* begin, std::size_t size) {
 
 } // namespace
 
-// NOLINTBEGIN(cppcoreguidelines-no-malloc): what malloc is built on
+// NOLINTBEGIN(cppcoreguidelines-no-malloc, misc-new-delete-overloads)
 
 namespace npusim {
 
@@ -45,10 +45,10 @@ void* const before_heap = [] {
     mallopt(M_TOP_PAD, int{kHeap});
     void* probe = std::malloc(kHugePage / 2);
     const auto here = reinterpret_cast<std::uintptr_t>(probe);
-    const auto begin = whole_pages(here + kHugePage); // malloc has written right behind `probe`
+    const std::size_t gap = whole_pages(here + kHugePage) - here; // malloc writes behind `probe`
+    prefer_huge_pages(static_cast<char*>(probe) + gap, kHeap - 2 * kHugePage);
     std::free(probe);
-    prefer_huge_pages(reinterpret_cast<void*>(begin), kHeap - 2 * kHugePage);
-    return std::malloc(begin - here);
+    return std::malloc(gap);
 }();
 
 } // namespace npusim
@@ -73,6 +73,6 @@ void* operator new(std::size_t size) {
     return block;
 }
 
-// NOLINTEND(cppcoreguidelines-no-malloc)
+// NOLINTEND(cppcoreguidelines-no-malloc, misc-new-delete-overloads)
 
 #endif
