@@ -15,6 +15,10 @@ namespace npusim::app {
 
 using json = nlohmann::ordered_json;
 
+/// What algorithms are compared with, and the one of the paper.
+inline constexpr const char* kBaseline = "inverse/forward-substitution";
+inline constexpr const char* kSeries = "inverse/neumann";
+
 inline constexpr double kMicro = 1e6; ///< uJ of a J
 
 /// JSON has no NaN and no infinity: null stands for "nothing finite".

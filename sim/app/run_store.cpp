@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/app/run_store.h"
 
+#include "sim/app/report_parts.h"
 #include "sim/base/error.h"
 
 #include <algorithm>
 #include <fmt/format.h>
 #include <istream>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 namespace npusim::app {
-
-using nlohmann::json;
 
 namespace {
 

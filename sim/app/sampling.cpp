@@ -16,9 +16,7 @@ namespace npusim::app {
 
 namespace {
 
-using kernels::Range;
-
-constexpr Range kAll{0, std::numeric_limits<std::int64_t>::max()};
+constexpr kernels::Range kAll{0, std::numeric_limits<std::int64_t>::max()};
 constexpr std::int64_t kOps = 20'000;      ///< of the beginning, and of a stretch: at least
 constexpr std::int64_t kMostOps = 400'000; ///< that L2 sees before a stretch
 constexpr double kL2Times = 2;             ///< what it holds, that it sees before a stretch
@@ -70,7 +68,7 @@ struct Run {
 
 Run run_rounds(const config::HardwareConfig& hardware,
                kernels::Operator& op,
-               Range rounds,
+               kernels::Range rounds,
                const timing::L2Cache* l2 = nullptr) {
     op.run_only(rounds);
     const observe::RunStatistics statistics = time_operator(hardware, op, {.l2 = l2});

@@ -57,7 +57,7 @@ const Candidate* baseline(const Selection& selection) {
         if (!candidate.result) {
             continue;
         }
-        if (candidate.request.kernel->name() == "inverse/forward-substitution") {
+        if (candidate.request.kernel->name() == kBaseline) {
             return &candidate;
         }
         if (slowest == nullptr || candidate.score().cycles > slowest->score().cycles) {

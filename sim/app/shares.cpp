@@ -11,9 +11,6 @@ namespace npusim::app {
 
 namespace {
 
-constexpr const char* kBaseline = "inverse/forward-substitution";
-constexpr const char* kSeries = "inverse/neumann";
-
 /// arXiv 2606.06034: a phone's NPU; which model, how many tokens and heads is not published.
 struct PublishedLayer {
     std::int64_t chunk;

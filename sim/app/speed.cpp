@@ -2,6 +2,7 @@
 #include "sim/app/speed.h"
 
 #include "sim/app/job.h"
+#include "sim/app/report_parts.h"
 #include "sim/app/table.h"
 #include "sim/base/error.h"
 
@@ -10,16 +11,11 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 namespace npusim::app {
 
 namespace {
 
-using json = nlohmann::ordered_json;
-
-constexpr const char* kBaseline = "inverse/forward-substitution";
-constexpr const char* kSeries = "inverse/neumann";
 const std::vector<std::string> kKernels{kBaseline,
                                         "inverse/column-sweep",
                                         "inverse/block-forward-substitution",
@@ -33,7 +29,7 @@ const std::vector<std::string> kKernels{kBaseline,
 const std::vector<std::int64_t> kChunks{32, 64, 128};
 
 /// A published speed-up of a kernel, by chunk of `kChunks`; NaN where there is none.
-struct Published {
+struct PublishedSpeed {
     const char* kernel;
     const char* base;
     std::array<double, 3> speedup;
@@ -41,15 +37,16 @@ struct Published {
 };
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr std::array kPublished{
-    Published{kSeries,
-              kBaseline,
-              {5.2, 4.2, 4.6},
-              "arXiv 2606.06034: N=3 S=8 over forward substitution, Snapdragon 8 Elite Gen 5"},
-    Published{"inverse/mixed",
-              "inverse/block-forward-substitution",
-              {kNone, 4.3, kNone},
-              "arXiv 2605.21325: MXR over SGLang's block forward substitution (compiled), Ascend "
-              "910B"},
+    PublishedSpeed{kSeries,
+                   kBaseline,
+                   {5.2, 4.2, 4.6},
+                   "arXiv 2606.06034: N=3 S=8 over forward substitution, Snapdragon 8 Elite Gen 5"},
+    PublishedSpeed{
+        "inverse/mixed",
+        "inverse/block-forward-substitution",
+        {kNone, 4.3, kNone},
+        "arXiv 2605.21325: MXR over SGLang's block forward substitution (compiled), Ascend "
+        "910B"},
 };
 
 std::string times(double ratio) {
@@ -58,10 +55,6 @@ std::string times(double ratio) {
 
 const SpeedRow& row_of(const Speed& speed, const std::string& kernel) {
     return *std::ranges::find(speed.rows, kernel, &SpeedRow::kernel);
-}
-
-json number(double value) {
-    return std::isnan(value) ? json(nullptr) : json(value);
 }
 
 } // namespace
@@ -127,7 +120,7 @@ std::string speed_text(const Speed& speed) {
         table.row(row.kernel, cells);
     }
     text += table.text();
-    for (const Published& published : kPublished) {
+    for (const PublishedSpeed& published : kPublished) {
         text += fmt::format("\n{} over {}\n", published.kernel, published.base);
         for (std::size_t c = 0; c < speed.chunks.size(); ++c) {
             if (!std::isnan(published.speedup[c])) {
@@ -156,7 +149,7 @@ std::string speed_json(const Speed& speed) {
         rows.push_back({{"kernel", row.kernel}, {"chunks", cells}});
     }
     json published = json::array();
-    for (const Published& entry : kPublished) {
+    for (const PublishedSpeed& entry : kPublished) {
         for (std::size_t c = 0; c < speed.chunks.size(); ++c) {
             if (!std::isnan(entry.speedup[c])) {
                 published.push_back({{"kernel", entry.kernel},

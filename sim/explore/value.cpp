@@ -61,11 +61,11 @@ nlohmann::json to_json(const Value& value) {
     return std::visit([](const auto& held) { return nlohmann::json(held); }, value);
 }
 
-Value from_json(const nlohmann::json& json) {
-    if (json.is_number_integer()) {
-        return json.get<std::int64_t>();
+Value from_json(const nlohmann::json& held) {
+    if (held.is_number_integer()) {
+        return held.get<std::int64_t>();
     }
-    return json.is_number() ? Value(json.get<double>()) : Value(json.get<std::string>());
+    return held.is_number() ? Value(held.get<double>()) : Value(held.get<std::string>());
 }
 
 } // namespace npusim::explore

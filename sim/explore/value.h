@@ -37,6 +37,6 @@ std::optional<double> to_number(const Value& value);
 
 nlohmann::json to_json(const Value& value);
 /// Throws nlohmann::json::type_error for what is no number and no text.
-Value from_json(const nlohmann::json& json);
+Value from_json(const nlohmann::json& held);
 
 } // namespace npusim::explore
