@@ -15,7 +15,7 @@ template <class Op> constexpr Activity activity_of_op() {
         return Activity::Copy;
     } else if constexpr (std::is_same_v<Op, isa::Fixpipe>) {
         return Activity::Fixpipe;
-    } else if constexpr (isa::is_sync<Op>) {
+    } else if constexpr (isa::is_sync_op<Op>) {
         return Activity::Sync;
     } else if constexpr (std::is_same_v<Op, isa::ScalarWork> ||
                          std::is_same_v<Op, isa::ScalarLoad> ||

@@ -8,7 +8,10 @@
 #include "sim/isa/ops/vector_ops.h"
 #include "sim/isa/source_line.h"
 
+#include <array>
+#include <cstddef>
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 namespace npusim::isa {
@@ -60,10 +63,19 @@ struct Instruction : AnyOp {
 
 /// Whether an op orders others rather than doing work itself.
 template <class Op>
-inline constexpr bool is_sync =
+inline constexpr bool is_sync_op =
     std::is_same_v<Op, SetFlag> || std::is_same_v<Op, WaitFlag> || std::is_same_v<Op, CrossSet> ||
     std::is_same_v<Op, CrossWait> || std::is_same_v<Op, PipeBarrier> ||
     std::is_same_v<Op, BarrierAll> || std::is_same_v<Op, SyncAll>;
+
+/// The same of an op at hand. A look-up, where a visit is a call.
+inline bool is_sync(const AnyOp& op) {
+    static constexpr auto kByPlace = []<std::size_t... I>(std::index_sequence<I...>) {
+        return std::array{is_sync_op<std::variant_alternative_t<I, AnyOp>>...};
+    }
+    (std::make_index_sequence<std::variant_size_v<AnyOp>>{});
+    return kByPlace[op.index()];
+}
 
 /// Whether an op is one of the vector unit.
 template <class Op>

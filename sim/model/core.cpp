@@ -260,20 +260,18 @@ void Core::cross_raise(std::int32_t id, std::size_t source, Pipe from, Cycles se
 }
 
 std::optional<Cycles> Core::consume(const isa::Instruction& wait) {
+    const auto take = [&](std::optional<timing::Raised> raised) {
+        consumed_ = raised ? raised->number : consumed_;
+        return raised ? std::optional(raised->at) : std::nullopt;
+    };
     const auto* flag = std::get_if<isa::WaitFlag>(&wait);
-    const std::optional<timing::Raised> raised =
-        flag != nullptr ? flags_.consume(flag->from, flag->to, flag->id)
-                        : flags_.consume_cross(std::get<isa::CrossWait>(wait).id);
-    if (!raised) {
-        return std::nullopt;
-    }
-    consumed_ = raised->number;
-    return raised->at;
+    return flag != nullptr ? take(flags_.consume(flag->from, flag->to, flag->id))
+                           : take(flags_.consume_cross(std::get<isa::CrossWait>(wait).id));
 }
 
 PipeUnit::Timing Core::begin(const isa::Instruction& instruction, Pipe pipe, Cycles start) {
     Cycles full = start + timing::cost(instruction, hardware_);
-    if (pipe == Pipe::Vector && isa::accesses(instruction).count > 0) {
+    if (pipe == Pipe::Vector && !isa::is_sync(instruction)) {
         if (start <= vector_warm_until_) {
             full = std::max(start, full - hardware_.vector.warm);
         }

@@ -135,6 +135,9 @@ class Core : public sc_core::sc_module {
     void apply(const isa::Instruction& instruction, Cycles at);
     /// `execution` but for its core.
     void executed(observe::Execution execution) {
+        if (detailed_.empty()) { // before the rest of it is written down
+            return;
+        }
         execution.core = setup_.index;
         execution.consumed = std::exchange(consumed_, 0);
         for (observe::Observer* observer : detailed_) {

@@ -5,23 +5,12 @@
 #include "sim/model/core.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <utility>
 
 namespace npusim::model {
 
 namespace {
-
-/// Flags and barriers, by place in the variant: a look-up, where a visit is a call.
-constexpr auto kIsSync = []<std::size_t... I>(std::index_sequence<I...>) {
-    return std::array{isa::is_sync<std::variant_alternative_t<I, isa::AnyOp>>...};
-}
-(std::make_index_sequence<std::variant_size_v<isa::AnyOp>>{});
-
-bool is_sync(const isa::Instruction& instruction) {
-    return kIsSync[instruction.index()];
-}
 
 bool is_set(const isa::Instruction& instruction) {
     return std::holds_alternative<isa::SetFlag>(instruction) ||
@@ -100,7 +89,8 @@ void PipeUnit::finish(const isa::Instruction& instruction,
                       Cycles alone,
                       Cycles end,
                       Cycles settled) {
-    const observe::State state = is_sync(instruction) ? observe::State::Sync : observe::State::Busy;
+    const observe::State state =
+        isa::is_sync(instruction) ? observe::State::Sync : observe::State::Busy;
     if (alone > start.at) {
         core_.span(pipe_, state, start.at, alone, &instruction);
     }
@@ -109,7 +99,7 @@ void PipeUnit::finish(const isa::Instruction& instruction,
     }
     ended_ = end;
     settled_ = std::max(settled_, settled);
-    if (settled_ > end && isa::accesses(instruction).count > 0) {
+    if (settled_ > end && !isa::is_sync(instruction)) {
         last_ = instruction;
     }
     core_.executed({.pipe = pipe_,
@@ -158,7 +148,7 @@ void PipeUnit::add_work(StateHash& hash,
     const auto add = [&](const isa::Instruction& instruction) {
         turns.add_to(hash, instruction);
         hash.add(before != nullptr && isa::depends(instruction, *before));
-        before = isa::accesses(instruction).count > 0 ? &instruction : before;
+        before = !isa::is_sync(instruction) ? &instruction : before;
     };
     if (settled_ > std::max(moment.least, ended_)) {
         add(last_);
