@@ -9,6 +9,7 @@
 
 namespace npusim::app {
 
+namespace attention_rows {
 namespace {
 
 using kernels::FusedAttention;
@@ -72,7 +73,9 @@ bool matches(const Measurement& row) {
 }
 
 } // namespace
+} // namespace attention_rows
 
-const Family kFlashAttentionFamily = {"flash-attention", matches, model};
+const Family kFlashAttentionFamily = {
+    "flash-attention", attention_rows::matches, attention_rows::model};
 
 } // namespace npusim::app

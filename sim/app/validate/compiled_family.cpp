@@ -12,6 +12,7 @@
 
 namespace npusim::app {
 
+namespace compiled_rows {
 namespace {
 
 using kernels::CompiledChunkShape;
@@ -170,8 +171,11 @@ MeasuredCase model_inverse(const Measurement& row, const config::HardwareConfig&
 }
 
 } // namespace
+} // namespace compiled_rows
 
-const Family kCompiledStagesFamily{"gated-delta-net", matches_stages, model_stages};
-const Family kCompiledInverseFamily{"triangular-inverse", matches_inverse, model_inverse};
+const Family kCompiledStagesFamily{
+    "gated-delta-net", compiled_rows::matches_stages, compiled_rows::model_stages};
+const Family kCompiledInverseFamily{
+    "triangular-inverse", compiled_rows::matches_inverse, compiled_rows::model_inverse};
 
 } // namespace npusim::app

@@ -11,6 +11,7 @@
 
 namespace npusim::app {
 
+namespace copy_rows {
 namespace {
 
 using kernels::Elementwise;
@@ -163,7 +164,8 @@ MeasuredCase model(const Measurement& row, const config::HardwareConfig& hardwar
 }
 
 } // namespace
+} // namespace copy_rows
 
-const Family kCopyFamily{"copy", matches, model};
+const Family kCopyFamily{"copy", copy_rows::matches, copy_rows::model};
 
 } // namespace npusim::app

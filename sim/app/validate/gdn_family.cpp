@@ -14,6 +14,7 @@
 
 namespace npusim::app {
 
+namespace gdn_rows {
 namespace {
 
 using config::HardwareConfig;
@@ -190,7 +191,8 @@ MeasuredCase model(const Measurement& row, const HardwareConfig& hardware) {
 }
 
 } // namespace
+} // namespace gdn_rows
 
-const Family kGatedDeltaNetFamily{"gated-delta-net", matches, model};
+const Family kGatedDeltaNetFamily{"gated-delta-net", gdn_rows::matches, gdn_rows::model};
 
 } // namespace npusim::app

@@ -14,6 +14,7 @@
 
 namespace npusim::app {
 
+namespace gemm_rows {
 namespace {
 
 using kernels::DealtTiles;
@@ -445,8 +446,9 @@ bool is_batch(const Measurement& row) {
 }
 
 } // namespace
+} // namespace gemm_rows
 
-const Family kGemmFamily = {"gemm", matches, model};
-const Family kBatchGemmFamily = {"batch-gemm", is_batch, batch};
+const Family kGemmFamily = {"gemm", gemm_rows::matches, gemm_rows::model};
+const Family kBatchGemmFamily = {"batch-gemm", gemm_rows::is_batch, gemm_rows::batch};
 
 } // namespace npusim::app

@@ -10,6 +10,7 @@
 
 namespace npusim::app {
 
+namespace hand_over_rows {
 namespace {
 
 using kernels::HandOverLoop;
@@ -93,7 +94,8 @@ bool matches(const Measurement& row) {
 }
 
 } // namespace
+} // namespace hand_over_rows
 
-const Family kHandOverFamily = {"hand-over", matches, model};
+const Family kHandOverFamily = {"hand-over", hand_over_rows::matches, hand_over_rows::model};
 
 } // namespace npusim::app

@@ -4,11 +4,13 @@
 #include "sim/app/validate/call_overhead.h"
 #include "sim/app/validate/reading.h"
 #include "sim/app/validate/vector_family.h"
+#include "sim/isa/op_list.h"
 
 #include <charconv>
 
 namespace npusim::app {
 
+namespace instruction_rows {
 namespace {
 
 using isa::Instruction;
@@ -339,7 +341,8 @@ MeasuredCase model(const Measurement& row, const config::HardwareConfig& hardwar
 }
 
 } // namespace
+} // namespace instruction_rows
 
-const Family kInstructionFamily{"instruction", matches, model};
+const Family kInstructionFamily{"instruction", instruction_rows::matches, instruction_rows::model};
 
 } // namespace npusim::app

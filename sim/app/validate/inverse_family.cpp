@@ -17,6 +17,7 @@
 
 namespace npusim::app {
 
+namespace inverse_rows {
 namespace {
 
 using kernels::InverseBatch;
@@ -208,7 +209,9 @@ MeasuredCase model(const Measurement& row, const config::HardwareConfig& hardwar
 }
 
 } // namespace
+} // namespace inverse_rows
 
-const Family kTriangularInverseFamily{"triangular-inverse", matches, model};
+const Family kTriangularInverseFamily{
+    "triangular-inverse", inverse_rows::matches, inverse_rows::model};
 
 } // namespace npusim::app

@@ -7,6 +7,7 @@
 
 namespace npusim::app {
 
+namespace scan_rows {
 namespace {
 
 using kernels::Scan;
@@ -75,7 +76,8 @@ MeasuredCase model(const Measurement& row, const config::HardwareConfig& hardwar
 }
 
 } // namespace
+} // namespace scan_rows
 
-const Family kScanFamily{"scan", matches, model};
+const Family kScanFamily{"scan", scan_rows::matches, scan_rows::model};
 
 } // namespace npusim::app

@@ -17,6 +17,7 @@
 
 namespace npusim::app {
 
+namespace stream_rows {
 namespace {
 
 using kernels::Img2colConv;
@@ -285,8 +286,9 @@ MeasuredCase model_stream(const Measurement& row, const config::HardwareConfig& 
 }
 
 } // namespace
+} // namespace stream_rows
 
-const Family kConvolutionFamily{"convolution", matches_conv, model_conv};
-const Family kTileStreamFamily{"vector", matches_stream, model_stream};
+const Family kConvolutionFamily{"convolution", stream_rows::matches_conv, stream_rows::model_conv};
+const Family kTileStreamFamily{"vector", stream_rows::matches_stream, stream_rows::model_stream};
 
 } // namespace npusim::app

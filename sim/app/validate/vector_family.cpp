@@ -13,6 +13,7 @@
 
 namespace npusim::app {
 
+namespace vector_rows {
 namespace {
 
 using kernels::Elementwise;
@@ -116,7 +117,8 @@ MeasuredCase model(const Measurement& row, const config::HardwareConfig& hardwar
 }
 
 } // namespace
+} // namespace vector_rows
 
-const Family kVectorFamily{"vector", matches, model};
+const Family kVectorFamily{"vector", vector_rows::matches, vector_rows::model};
 
 } // namespace npusim::app
