@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "traces/activity.h"
 
+#include "sim/isa/op_list.h"
+
 #include <type_traits>
 #include <variant>
 

@@ -2,6 +2,7 @@
 #include "traces/critical_path.h"
 
 #include "sim/isa/instruction.h"
+#include "sim/isa/op_list.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -3,6 +3,7 @@
 
 #include "sim/base/error.h"
 #include "sim/isa/instruction.h"
+#include "sim/isa/op_list.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "sim/isa/tile.h"
 #include "sim/observe/observer.h"
 #include "traces/series.h"
 

@@ -2,6 +2,7 @@
 #include "traces/op_texts.h"
 
 #include "sim/isa/instruction.h"
+#include "sim/isa/op_list.h"
 
 #include <bit>
 #include <fmt/format.h>

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "sim/isa/op_list.h"
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +9,10 @@
 #include <string_view>
 #include <unordered_map>
 #include <vector>
+
+namespace npusim::isa {
+struct Instruction;
+}
 
 namespace npusim::traces {
 

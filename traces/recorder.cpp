@@ -2,6 +2,7 @@
 #include "traces/recorder.h"
 
 #include "sim/isa/instruction.h"
+#include "sim/isa/op_list.h"
 
 #include <algorithm>
 #include <fmt/format.h>

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "sim/base/cycles.h"
-#include "sim/isa/op_list.h"
 #include "sim/observe/observer.h"
 #include "traces/series.h"
 

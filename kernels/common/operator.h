@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernels/common/emitter.h"
+#include "kernels/common/allocator.h"
 #include "kernels/common/rounds.h"
 #include "kernels/common/workers.h"
 #include "sim/base/dtype.h"

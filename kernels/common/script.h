@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernels/common/allocator.h"
 #include "kernels/common/emitter.h"
 #include "sim/config/hardware.h"
 #include "sim/isa/core_id.h"

@@ -2,6 +2,7 @@
 #include "kernels/delta_rule/delta_shape.h"
 
 #include "sim/base/error.h"
+#include "sim/isa/ops/vector_ops.h"
 
 #include <algorithm>
 #include <bit>

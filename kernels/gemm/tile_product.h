@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernels/common/allocator.h"
 #include "kernels/common/stream.h"
 
 #include <algorithm>

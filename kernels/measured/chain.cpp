@@ -2,6 +2,7 @@
 #include "kernels/measured/chain.h"
 
 #include "sim/isa/instruction.h"
+#include "sim/isa/op_list.h"
 
 #include <algorithm>
 

@@ -3,6 +3,7 @@
 
 #include "sim/base/error.h"
 #include "sim/base/join.h"
+#include "sim/isa/op_list.h"
 #include "sim/isa/see_tiles.h"
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 
 #include "sim/base/hash.h"
 #include "sim/config/hardware.h"
-#include "sim/isa/op_list.h"
+#include "sim/isa/tile.h"
 
 #include <array>
 #include <cstddef>
@@ -14,6 +14,8 @@
 #include <vector>
 
 namespace npusim::isa {
+
+struct Instruction;
 
 /// The op's mnemonic.
 std::string_view name_of(const Instruction& instruction);

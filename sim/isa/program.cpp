@@ -2,8 +2,25 @@
 #include "sim/isa/program.h"
 
 #include "sim/isa/core_id.h"
+#include "sim/isa/op_list.h"
 
 namespace npusim::isa {
+
+Block* Program::next() {
+    while (handle_ && !handle_.done()) {
+        if (handle_.promise().current != nullptr) {
+            handle_.promise().current->clear();
+        }
+        handle_.resume();
+        if (handle_.promise().error) {
+            std::rethrow_exception(std::exchange(handle_.promise().error, nullptr));
+        }
+        if (Block* block = handle_.promise().current; block != nullptr && !block->empty()) {
+            return block;
+        }
+    }
+    return nullptr;
+}
 
 Program from_list(Block instructions) {
     co_yield instructions;

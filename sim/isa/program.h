@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "sim/isa/op_list.h"
-
 #include <coroutine>
 #include <exception>
 #include <utility>
 #include <vector>
 
 namespace npusim::isa {
+
+struct Instruction;
 
 /// A stretch of a program: what a generator makes at a time.
 using Block = std::vector<Instruction>;
@@ -50,21 +50,7 @@ class Program {
 
     /// The next non-empty block, owned by the generator and valid until the next call; nullptr at
     /// the end. The previous block is emptied for reuse.
-    Block* next() {
-        while (handle_ && !handle_.done()) {
-            if (handle_.promise().current != nullptr) {
-                handle_.promise().current->clear();
-            }
-            handle_.resume();
-            if (handle_.promise().error) {
-                std::rethrow_exception(std::exchange(handle_.promise().error, nullptr));
-            }
-            if (Block* block = handle_.promise().current; block != nullptr && !block->empty()) {
-                return block;
-            }
-        }
-        return nullptr;
-    }
+    Block* next();
 
   private:
     explicit Program(std::coroutine_handle<promise_type> handle) : handle_(handle) {}

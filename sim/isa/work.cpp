@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/isa/work.h"
 
+#include "sim/isa/op_list.h"
 #include "sim/isa/see_tiles.h"
 
 #include <algorithm>

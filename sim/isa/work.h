@@ -3,12 +3,13 @@
 
 #include "sim/base/dtype.h"
 #include "sim/base/units.h"
-#include "sim/isa/op_list.h"
 
 #include <array>
 #include <cstdint>
 
 namespace npusim::isa {
+
+struct Instruction;
 
 /// A count for each dtype, and for each memory.
 using CountByDType = std::array<std::int64_t, kDTypeCount>;

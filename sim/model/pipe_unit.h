@@ -4,6 +4,7 @@
 #include "sim/base/cycles.h"
 #include "sim/base/hash.h"
 #include "sim/isa/instruction.h"
+#include "sim/isa/op_list.h"
 #include "sim/observe/observer.h"
 #include "sim/timing/flag_turns.h"
 

@@ -3,7 +3,6 @@
 
 #include "sim/base/cycles.h"
 #include "sim/base/units.h"
-#include "sim/isa/op_list.h"
 
 #include <array>
 #include <cstddef>
@@ -11,6 +10,10 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+namespace npusim::isa {
+struct Instruction;
+}
 
 namespace npusim::observe {
 

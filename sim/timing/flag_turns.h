@@ -3,6 +3,7 @@
 
 #include "sim/base/hash.h"
 #include "sim/isa/instruction.h"
+#include "sim/isa/op_list.h"
 
 #include <array>
 #include <cstddef>

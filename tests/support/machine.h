@@ -3,6 +3,7 @@
 
 #include "sim/config/hardware.h"
 #include "sim/isa/instruction.h"
+#include "sim/isa/op_list.h"
 #include "sim/model/simulation.h"
 #include "sim/observe/statistics.h"
 #include "traces/timeline.h"

@@ -5,6 +5,7 @@
 #include "tests/support/machine.h"
 #include "traces/critical_path.h"
 
+#include <fmt/format.h>
 #include <map>
 #include <string>
 #include <tuple>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/measured/vector/single_op.h"
 
+#include "sim/isa/op_list.h"
+
 namespace npusim::kernels {
 
 isa::Program SingleOp::program(isa::CoreId core) const {
