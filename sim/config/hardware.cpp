@@ -191,7 +191,12 @@ template <class Io> static void describe(Io& io, HardwareConfig& hardware) {
             buffers.object(to_string(memory), hardware.buffers[static_cast<std::size_t>(memory)]);
         }
     });
-    io.list("links", hardware.links);
+    std::vector<LinkConfig> links(hardware.links.begin(), hardware.links.end());
+    io.list("links", links);
+    hardware.links = {};
+    for (const LinkConfig& link : links) {
+        hardware.links.add(link);
+    }
     io.object("gm", hardware.gm);
     io.object("sync", hardware.sync);
     io.optional("technology", hardware.technology);

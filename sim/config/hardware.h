@@ -6,9 +6,10 @@
 #include "sim/base/units.h"
 #include "sim/config/technology.h"
 
-#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -137,6 +138,43 @@ struct LinkConfig {
     Cycles run;
 };
 
+/// The paths of a chip, in the order of its file. Of several between the same two memories the
+/// first one counts.
+class Links {
+  public:
+    Links() = default;
+    Links(std::initializer_list<LinkConfig> links) {
+        for (const LinkConfig& link : links) {
+            add(link);
+        }
+    }
+    void add(const LinkConfig& link) {
+        list_.push_back(link);
+        if (find(link.from, link.to) == nullptr) {
+            numbers_[static_cast<std::size_t>(link.from)][static_cast<std::size_t>(link.to)] =
+                list_.size();
+        }
+    }
+    /// The path from `from` to `to`, or nullptr where the chip has none.
+    [[nodiscard]] const LinkConfig* find(Memory from, Memory to) const {
+        const std::size_t number =
+            numbers_[static_cast<std::size_t>(from)][static_cast<std::size_t>(to)];
+        return number == 0 ? nullptr : &list_[number - 1];
+    }
+    [[nodiscard]] std::size_t size() const { return list_.size(); }
+    const LinkConfig& operator[](std::size_t i) const { return list_[i]; }
+    [[nodiscard]] auto begin() const { return list_.begin(); }
+    [[nodiscard]] auto end() const { return list_.end(); }
+    /// All may be changed but where they lead.
+    auto begin() { return list_.begin(); }
+    auto end() { return list_.end(); }
+
+  private:
+    std::vector<LinkConfig> list_;
+    /// Places in the list, counted from 1: every transfer looks up its path several times.
+    std::array<std::array<std::size_t, kMemoryCount>, kMemoryCount> numbers_{};
+};
+
 /// Global memory shared by all cores. Rates are for the whole chip, in bytes per core-clock cycle.
 struct GmConfig {
     std::int64_t size_bytes = 0;
@@ -179,7 +217,7 @@ struct HardwareConfig {
     CubeConfig cube;
     VectorConfig vector;
     std::array<BufferConfig, kMemoryCount> buffers; ///< by Memory; the Gm entry carries only align
-    std::vector<LinkConfig> links;
+    Links links;
     GmConfig gm;
     SyncConfig sync;
     std::optional<TechnologyConfig> technology; ///< without it a run has no energy and no area
@@ -191,10 +229,7 @@ struct HardwareConfig {
     }
     /// The path from `from` to `to`, or nullptr where the chip has none.
     [[nodiscard]] const LinkConfig* link(Memory from, Memory to) const {
-        const auto found = std::find_if(links.begin(), links.end(), [&](const LinkConfig& link) {
-            return link.from == from && link.to == to;
-        });
-        return found == links.end() ? nullptr : &*found;
+        return links.find(from, to);
     }
     /// The cube's way with operands of `dtype`. Throws ConfigError where the chip has none.
     [[nodiscard]] const CubeFormat& cube_format(DType dtype) const;

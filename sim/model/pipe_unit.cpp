@@ -27,7 +27,9 @@ void PipeUnit::push(const isa::Instruction& instruction, Cycles issued) {
         if (waiting_.empty()) {
             waiting_.resize(left_.size());
         }
-        waiting_[next_] = {instruction, issued};
+        Entry& entry = waiting_[next_];
+        entry.instruction = instruction;
+        entry.due = issued;
         ++queued_;
     }
     next_ = after(next_, 1);
@@ -40,10 +42,9 @@ void PipeUnit::advance() {
 }
 
 void PipeUnit::served(Cycles end) {
-    const Transfer transfer = *transfer_;
+    const auto [alone, settled, gm] = transfer_->timing;
+    finish(transfer_->instruction, transfer_->start, alone, end, end + (settled - alone));
     transfer_.reset();
-    const auto [alone, settled, gm] = transfer.timing;
-    finish(transfer.instruction, transfer.start, alone, end, end + (settled - alone));
 }
 
 bool PipeUnit::needs_settled(const isa::Instruction& head) const {
@@ -76,7 +77,7 @@ bool PipeUnit::start(const isa::Instruction& instruction, Cycles due) {
     left_[place()] = start.at;
     const Timing timing = core_.begin(instruction, pipe_, start.at);
     if (timing.gm) {
-        transfer_ = Transfer{instruction, start, timing};
+        transfer_.emplace(instruction, start, timing);
     } else {
         finish(instruction, start, timing.alone, timing.alone, timing.settled);
     }
