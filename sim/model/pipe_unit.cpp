@@ -77,7 +77,7 @@ bool PipeUnit::start(const isa::Instruction& instruction, Cycles due) {
     left_[place()] = start.at;
     const Timing timing = core_.begin(instruction, pipe_, start.at);
     if (timing.gm) {
-        transfer_.emplace(instruction, start, timing);
+        transfer_ = Transfer{instruction, start, timing};
     } else {
         finish(instruction, start, timing.alone, timing.alone, timing.settled);
     }
