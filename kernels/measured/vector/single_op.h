@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/measured/steady.h"
+#include "sim/isa/op_list.h"
 
 #include <utility>
 #include <vector>
